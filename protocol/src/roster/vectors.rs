@@ -94,3 +94,36 @@ fn keys_belong_to_their_labels() {
         assert_eq!((key(&label).public(), hex::encode(Sha256::digest(&label))), (pair.public, pair.seed));
     }
 }
+
+#[test]
+fn the_spec_shows_the_vectors() {
+    let page = include_str!("../../spec/03-roster.md");
+    let examples: Vec<serde_json::Value> = page
+        .split("```json\n")
+        .skip(1)
+        .map(|part| serde_json::from_str(part.split("```").next().unwrap_or_default()).expect("JSON"))
+        .collect();
+    let (first, second) = (first(), second());
+    let log = &second.member(&code("FR")).expect("FR").logs[0];
+    assert_eq!(
+        examples,
+        [serde_json::to_value(first.content()).expect("JSON"), serde_json::to_value(log).expect("JSON")]
+    );
+    assert!(page.contains(DIGEST));
+    let kid = key("root 1").public().fingerprint();
+    assert!(page.contains(&format!("\"kid\":\"{kid}\"")));
+}
+
+/// Every test that the table of attacks names exists.
+#[test]
+fn the_spec_names_tests_that_exist() {
+    let page = include_str!("../../spec/03-roster.md");
+    let sources =
+        [include_str!("conformance.rs"), include_str!("rules.rs"), include_str!("history.rs")].concat();
+    let table = page.split("## Attacks").nth(1).expect("the table");
+    let names: Vec<_> = table.split('`').skip(1).step_by(2).filter(|name| name.contains("_")).collect();
+    assert!(names.len() >= 12);
+    for name in names {
+        assert!(sources.contains(&format!("fn {name}()")), "{name}");
+    }
+}
