@@ -164,7 +164,12 @@ mod tests {
         let log: LogId = "FR/2".parse().expect("a log");
         assert_eq!(log.origin("concert.example"), "concert.example/log/fr/2");
         assert_eq!(LogId::from_origin("concert.example", "concert.example/log/fr/2"), Some(log));
-        for bad in ["concert.example/log/FR/2", "concert.example/log/fr/02", "other.example/log/fr/2", "concert.example/log/fr/0"] {
+        for bad in [
+            "concert.example/log/FR/2",
+            "concert.example/log/fr/02",
+            "other.example/log/fr/2",
+            "concert.example/log/fr/0",
+        ] {
             assert_eq!(LogId::from_origin("concert.example", bad), None, "{bad}");
         }
         assert!("FR/0".parse::<LogId>().is_err());

@@ -17,7 +17,9 @@ pub struct Timestamp(i64);
 
 /// A text that is not a timestamp in the one accepted form, or a number out of range.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a timestamp: expected RFC 3339 in UTC with six decimals, as in 2026-11-22T08:02:41.000000Z")]
+#[error(
+    "{0:?} is not a timestamp: expected RFC 3339 in UTC with six decimals, as in 2026-11-22T08:02:41.000000Z"
+)]
 pub struct NotATimestamp(String);
 
 /// 0000-01-01T00:00:00Z.

@@ -107,6 +107,13 @@ pub enum JournalError {
     },
 }
 
+impl JournalError {
+    /// Whether space is what is missing: the one failure after which the journal takes writes again.
+    pub fn is_storage_full(&self) -> bool {
+        matches!(self, Self::StorageFull { .. })
+    }
+}
+
 /// How records came to be unreadable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Damage {

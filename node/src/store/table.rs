@@ -17,43 +17,28 @@ pub enum Table {
     EntryByKind = 11,
     /// Locator or fingerprint key to the items that have it.
     Key = 20,
-    /// Content by id.
-    Content = 21,
-    /// Case by id.
-    Case = 30,
-    /// Notice by id.
-    Notice = 31,
     /// A recipient's feed in order.
     Feed = 32,
-    /// Recipient by id.
-    Recipient = 33,
-    /// Token by the hash of its secret.
-    Token = 40,
-    /// Idempotency key to the answer given.
-    Idempotency = 41,
-    /// What else is this node's alone.
-    Local = 42,
+    /// Entries of this node's own log by the unique part of their id.
+    Own = 12,
+    /// Positions without effect: log and index to the reason.
+    Quarantine = 13,
 }
 
 /// Trees of the engine, the overflow of large values not counted.
-pub(super) const TREES: usize = 5;
+pub(super) const TREES: usize = 4;
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 8] = [
         Self::Meta,
         Self::Position,
         Self::Entry,
         Self::EntryByKind,
+        Self::Own,
+        Self::Quarantine,
         Self::Key,
-        Self::Content,
-        Self::Case,
-        Self::Notice,
         Self::Feed,
-        Self::Recipient,
-        Self::Token,
-        Self::Idempotency,
-        Self::Local,
     ];
 
     /// The byte before every key of the table.
@@ -65,10 +50,9 @@ impl Table {
     pub(super) fn tree(self) -> usize {
         match self {
             Self::Meta | Self::Position => 0,
-            Self::Entry | Self::EntryByKind => 1,
-            Self::Key | Self::Content => 2,
-            Self::Case | Self::Notice | Self::Feed | Self::Recipient => 3,
-            Self::Token | Self::Idempotency | Self::Local => 4,
+            Self::Entry | Self::EntryByKind | Self::Own | Self::Quarantine => 1,
+            Self::Key => 2,
+            Self::Feed => 3,
         }
     }
 

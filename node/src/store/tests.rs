@@ -89,17 +89,17 @@ fn large_values_are_replaced_shrunk_and_deleted_without_a_trace() {
     assert_eq!(store.verify().expect("whole"), Some(0));
     for len in [0, 1, 6143, 6144, 6145, 100_000, 70_000, 5, 300_000] {
         let mut batch = Batch::new();
-        batch.put(Table::Case, b"case", value(len));
+        batch.put(Table::Feed, b"case", value(len));
         store.commit(&batch).expect("committed");
-        assert_eq!(store.get(Table::Case, b"case").expect("read"), Some(value(len)), "{len}");
-        assert_eq!(store.range(Table::Case, b"c", None, 1).expect("read")[0].1, value(len));
+        assert_eq!(store.get(Table::Feed, b"case").expect("read"), Some(value(len)), "{len}");
+        assert_eq!(store.range(Table::Feed, b"c", None, 1).expect("read")[0].1, value(len));
         let pieces = if len < 6144 { 0 } else { len.div_ceil(6144) as u64 };
         assert_eq!(store.verify().expect("whole"), Some(1 + pieces));
     }
     let mut batch = Batch::new();
-    batch.delete(Table::Case, b"case");
+    batch.delete(Table::Feed, b"case");
     store.commit(&batch).expect("committed");
-    assert_eq!(store.get(Table::Case, b"case").expect("read"), None);
+    assert_eq!(store.get(Table::Feed, b"case").expect("read"), None);
     drop(store);
     let raw = sled::open(&path).expect("opened");
     let overflow = raw.open_tree([b't', table::TREES as u8]).expect("opened");

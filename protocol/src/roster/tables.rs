@@ -125,6 +125,31 @@ impl Roster {
         table.log.keys.iter().filter(valid).map(|key| &key.key).collect()
     }
 
+    /// Whether `key` is, was or will be a signing key of `log`.
+    pub fn is_signing_key(&self, log: &LogId, key: &PublicKey) -> bool {
+        self.tables.logs.get(log).is_some_and(|table| table.log.keys.iter().any(|period| period.key == *key))
+    }
+
+    /// Whether this version and `other` name the same key for every one of the first `size` entries of `log`. If
+    /// not, what was derived from those entries has to be derived again.
+    pub fn agrees_on_keys(&self, other: &Self, log: &LogId, size: u64) -> bool {
+        let (Some(mine), Some(theirs)) = (self.tables.logs.get(log), other.tables.logs.get(log)) else {
+            return size == 0;
+        };
+        // Keys change only where a period begins or ends, or where the log was closed.
+        let periods = mine.log.keys.iter().chain(&theirs.log.keys);
+        let closures = mine.log.closed_at.into_iter().chain(theirs.log.closed_at);
+        let changes = periods.flat_map(|period| [Some(period.from), period.until]).flatten().chain(closures);
+        let key_at = |roster: &Self, index: u64| {
+            let table = roster.tables.logs.get(log).filter(|table| table.is_open_at(index))?;
+            table.log.keys.iter().find(|key| key.covers(index)).map(|key| key.key.clone())
+        };
+        changes
+            .chain([0])
+            .filter(|index| *index < size)
+            .all(|index| key_at(self, index) == key_at(other, index))
+    }
+
     /// The size at which `log` was closed; none if it is open or unknown.
     pub fn closed_at(&self, log: &LogId) -> Option<u64> {
         self.tables.logs.get(log)?.log.closed_at
