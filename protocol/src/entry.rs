@@ -9,6 +9,7 @@ pub mod answer;
 pub mod body;
 pub mod decision;
 pub mod envelope;
+mod free;
 pub mod hashlist;
 pub mod hold;
 pub mod id;
@@ -18,28 +19,39 @@ pub mod notice;
 pub mod order;
 pub mod recipient;
 pub mod referral;
+mod rule;
+mod strict;
 pub mod text;
 
+use std::fmt;
+
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 pub use body::Body;
-pub use envelope::{ENTRY_LEN_MAX, Envelope, EntryError, KeyId};
+pub use envelope::{ENTRY_LEN_MAX, EntryError, Envelope, KeyId};
+pub use free::FREE_DEPTH_MAX;
 pub use id::{EntryId, EntryRef, ItemId, Nonce, NoticeId};
-pub use kind::Kind;
+pub use kind::{Kind, KnownKind};
+pub use strict::Strict;
 pub use text::{List, Text};
 
-use crate::key::SecretKey;
+use crate::key::{PublicKey, SecretKey};
 use crate::member::MemberId;
 use crate::time::Timestamp;
 
+/// Most members that an audience lists.
+pub const AUDIENCE_MAX: usize = 64;
+
 /// Who receives an entry in full. Others receive its leaf hash alone (spec 01-entries, "Audience").
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Audience {
     /// A group that the roster defines.
     Group(AudienceGroup),
     /// The listed members, the author always included.
-    Only(List<MemberId, 1, 64>),
+    Only(List<MemberId, 1, AUDIENCE_MAX>),
 }
 
 /// A group of recipients that the roster defines.
@@ -64,6 +76,35 @@ impl Audience {
                 Self::Group(AudienceGroup::Coordinators) => coordinators.contains(member),
                 Self::Only(listed) => listed.contains(member),
             }
+    }
+}
+
+impl<'de> Deserialize<'de> for Audience {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AudienceVisitor)
+    }
+}
+
+/// Reads an audience; by hand, because an untagged enum cannot say what was wrong.
+struct AudienceVisitor;
+
+impl<'de> Visitor<'de> for AudienceVisitor {
+    type Value = Audience;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"members\", \"coordinators\" or a list of members")
+    }
+
+    fn visit_str<E: Error>(self, word: &str) -> Result<Audience, E> {
+        match word {
+            "members" => Ok(Audience::Group(AudienceGroup::Members)),
+            "coordinators" => Ok(Audience::Group(AudienceGroup::Coordinators)),
+            _ => Err(E::invalid_value(serde::de::Unexpected::Str(word), &self)),
+        }
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, members: A) -> Result<Audience, A::Error> {
+        List::deserialize(SeqAccessDeserializer::new(members)).map(Audience::Only)
     }
 }
 
@@ -103,6 +144,29 @@ impl Entry {
     /// This entry's name across the federation.
     pub fn reference(&self) -> EntryRef {
         EntryRef { author: self.author.clone(), id: self.id }
+    }
+
+    /// Reads an entry that stands in the log of `owner`, with every check of the specification in its order
+    /// (spec 01-entries, "Checks"): form, key, signature, payload, author, rules, place.
+    ///
+    /// `key` finds the key of a key id that is valid where the entry stands; it returns `None` for any other.
+    ///
+    /// # Errors
+    ///
+    /// The first check that fails.
+    pub fn verify(
+        bytes: &[u8],
+        owner: &MemberId,
+        key: impl FnOnce(&KeyId) -> Option<PublicKey>,
+    ) -> Result<Self, EntryError> {
+        let envelope = Envelope::open(bytes)?;
+        let key = key(&envelope.key).ok_or_else(|| EntryError::UnknownKey(envelope.key.to_string()))?;
+        envelope.verify(&key)?;
+        let entry = Self::decode(&envelope)?;
+        if entry.author != *owner {
+            return Err(EntryError::Misplaced { author: entry.author, log: owner.clone() });
+        }
+        Ok(entry)
     }
 
     /// Reads the payload of an opened envelope and checks everything that can be checked without a key.
@@ -148,11 +212,12 @@ pub struct SignedEntry {
 }
 
 impl NewEntry {
-    /// Checks the rules of the kind, signs, and reads the result back.
+    /// Checks the rules of the kind, signs, and reads the result back as any other member will.
     ///
     /// # Errors
     ///
-    /// [`EntryError::Rule`] and [`EntryError::TooLong`]; [`EntryError::UnknownKind`] for a body that was only stored.
+    /// [`EntryError::Rule`] and [`EntryError::TooLong`]; [`EntryError::UnknownKind`] for a body that was only stored;
+    /// [`EntryError::ReadBack`] when what was signed does not say what was meant.
     pub fn sign(self, key: &SecretKey) -> Result<SignedEntry, EntryError> {
         self.body.check(&self.author)?;
         let kind = self.body.kind();
@@ -166,6 +231,11 @@ impl NewEntry {
         };
         let payload = body::encode_payload(&entry)?;
         let bytes = envelope::sign(&KeyId::of(&entry.author, &key.public()), &kind, &payload, key)?;
-        Ok(SignedEntry { bytes, entry })
+        // A bit that flipped between the check and the signature must not leave this machine signed.
+        let public = key.public();
+        match Entry::verify(&bytes, &entry.author, |_| Some(public)) {
+            Ok(read) if read == entry => Ok(SignedEntry { bytes, entry }),
+            _ => Err(EntryError::ReadBack),
+        }
     }
 }

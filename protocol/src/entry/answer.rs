@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::entry::envelope::EntryError;
 use crate::entry::id::{ItemId, NoticeId};
+use crate::entry::rule::{broken, each_once};
 use crate::entry::text::{CountryCode, List, RecipientId, Text};
 use crate::time::Timestamp;
 
@@ -108,18 +109,16 @@ impl AnswerOutcome {
 impl Answer {
     /// The rules between fields.
     pub(crate) fn check(&self) -> Result<(), EntryError> {
-        let rule = |field, rule| Err(EntryError::Rule { field, rule });
-        for (i, answer) in self.items.iter().enumerate() {
-            if self.items[..i].iter().any(|other| other.item == answer.item) {
-                return rule("items", "each item at most once");
-            }
+        each_once("items", self.items.iter().map(|answer| answer.item))?;
+        for answer in &self.items {
             let explains = matches!(answer.outcome, AnswerOutcome::Kept | AnswerOutcome::NotPrecise);
             if explains && answer.reason.is_none() {
-                return rule("items.reason", "required for kept and not_precise");
+                return broken("items.reason", "required for kept and not_precise");
             }
             if (answer.outcome == AnswerOutcome::GeoLimited) == answer.countries.is_empty() {
-                return rule("items.countries", "required for geo_limited, and for nothing else");
+                return broken("items.countries", "required for geo_limited, and for nothing else");
             }
+            each_once("items.countries", &answer.countries)?;
         }
         Ok(())
     }

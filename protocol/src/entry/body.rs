@@ -4,19 +4,19 @@
 use serde::{Deserialize, Serialize};
 
 use crate::entry::answer::{Answer, Delivery};
-use crate::entry::decision::{
-    Alert, ContentJoined, ContentSplit, Outcome, Recommendation, RulesPublished,
-};
+use crate::entry::decision::{Alert, ContentJoined, ContentSplit, Outcome, Recommendation, RulesPublished};
 use crate::entry::envelope::{EntryError, parse_payload};
+use crate::entry::free::Free;
 use crate::entry::hashlist::HashlistUpdated;
 use crate::entry::hold::{Hold, HoldReleased};
-use crate::entry::id::{EntryId, EntryRef, Nonce};
+use crate::entry::id::{EntryId, Nonce};
 use crate::entry::kind::{Kind, KnownKind};
 use crate::entry::measure::{Measure, MeasureLifted};
 use crate::entry::notice::{NoticeIssued, NoticeMerged, NoticeRevised, NoticeWithdrawn};
 use crate::entry::order::{Order, OrderAnnulled, OrderFinal, OrderScrutiny};
 use crate::entry::recipient::{Recipient, RecipientSuspended};
 use crate::entry::referral::{Referral, ReferralAmended, ReferralEndorsed, ReferralWithdrawn};
+use crate::entry::rule::{broken, each_once, own};
 use crate::entry::{Audience, Entry};
 use crate::member::MemberId;
 use crate::time::Timestamp;
@@ -34,7 +34,7 @@ struct Payload<B> {
 }
 
 /// Payload of a kind that this version does not know: the common part must be well-formed, the body is kept unread.
-type UnknownPayload = Payload<serde_json::Value>;
+type UnknownPayload = Payload<Free>;
 
 macro_rules! bodies {
     ($($kind:ident($body:ty)),* $(,)?) => {
@@ -79,7 +79,7 @@ macro_rules! bodies {
                 })*
                 Kind::Unknown(_) => {
                     let p: UnknownPayload = parse_payload(kind, payload)?;
-                    let body = Body::Unknown { kind: kind.clone(), body: Box::new(p.body) };
+                    let body = Body::Unknown { kind: kind.clone(), body: Box::new(p.body.0) };
                     Ok(Entry { id: p.id, author: p.author, at: p.at, nonce: p.nonce, audience: p.audience, body })
                 }
             }
@@ -137,29 +137,41 @@ impl Body {
     ///
     /// [`EntryError::Rule`].
     pub fn check(&self, author: &MemberId) -> Result<(), EntryError> {
-        let own = |field, entry: &EntryRef| {
-            if entry.author == *author {
-                Ok(())
-            } else {
-                Err(EntryError::Rule { field, rule: "must be an entry of the same author" })
-            }
-        };
         match self {
             Self::Referral(referral) => referral.check(),
             Self::ReferralAmended(amended) => {
-                own("referral", &amended.referral)?;
+                own("referral", &amended.referral, author)?;
                 amended.replacement.check()
             }
-            Self::ReferralWithdrawn(withdrawn) => own("referral", &withdrawn.referral),
+            Self::ReferralWithdrawn(withdrawn) => own("referral", &withdrawn.referral, author),
             Self::ReferralEndorsed(endorsed) if endorsed.referral.author == *author => {
-                Err(EntryError::Rule { field: "referral", rule: "must be another member's referral" })
+                broken("referral", "must be another member's referral")
             }
+            Self::Order(order) => order.check(),
+            Self::OrderAnnulled(annulled) => own("order", &annulled.order, author),
+            Self::OrderFinal(made_final) => own("order", &made_final.order, author),
+            Self::Measure(measure) => measure.check(),
+            Self::MeasureLifted(lifted) => own("measure", &lifted.measure, author),
             Self::Hold(hold) => hold.check(),
-            Self::HoldReleased(released) => own("hold", &released.hold),
-            Self::MeasureLifted(lifted) => own("measure", &lifted.measure),
+            Self::HoldReleased(released) => own("hold", &released.hold, author),
+            Self::HashlistUpdated(updated) => updated.check(author),
+            Self::RecipientRegistered(recipient) | Self::RecipientUpdated(recipient) => recipient.check(),
             Self::NoticeIssued(issued) => issued.check(),
+            Self::NoticeRevised(revised) => revised.check(),
+            Self::NoticeMerged(merged) => merged.check(),
+            Self::Delivery(delivery) => each_once("notices", &delivery.notices),
             Self::Answer(answer) => answer.check(),
-            _ => Ok(()),
+            Self::ContentJoined(joined) => joined.check(),
+            Self::ContentSplit(split) => split.check(),
+            Self::ReferralEndorsed(_)
+            | Self::OrderScrutiny(_)
+            | Self::RecipientSuspended(_)
+            | Self::NoticeWithdrawn(_)
+            | Self::RulesPublished(_)
+            | Self::Outcome(_)
+            | Self::Recommendation(_)
+            | Self::Alert(_)
+            | Self::Unknown { .. } => Ok(()),
         }
     }
 }

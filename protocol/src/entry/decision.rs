@@ -3,7 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::entry::envelope::EntryError;
 use crate::entry::id::EntryRef;
+use crate::entry::rule::broken;
 use crate::entry::text::{CountryCode, List, Text};
 use crate::log::Hash;
 use crate::time::Timestamp;
@@ -93,4 +95,23 @@ pub struct Alert {
     /// The referral or order about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entry: Option<EntryRef>,
+}
+
+/// A referral is always one content with itself.
+fn two(first: &EntryRef, second: &EntryRef) -> Result<(), EntryError> {
+    if first == second { broken("second", "must be another referral than first") } else { Ok(()) }
+}
+
+impl ContentJoined {
+    /// The rules between fields.
+    pub(crate) fn check(&self) -> Result<(), EntryError> {
+        two(&self.first, &self.second)
+    }
+}
+
+impl ContentSplit {
+    /// The rules between fields.
+    pub(crate) fn check(&self) -> Result<(), EntryError> {
+        two(&self.first, &self.second)
+    }
 }

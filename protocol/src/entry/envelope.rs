@@ -8,11 +8,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::encoding::{JsonError, base64url_decode, base64url_encode, json_strict};
 use crate::entry::kind::Kind;
+use crate::entry::strict::Strict;
 use crate::key::{PublicKey, SecretKey};
 use crate::member::MemberId;
 
 /// Longest entry in bytes: what the 16-bit length of a C2SP entry bundle can say.
 pub const ENTRY_LEN_MAX: usize = 65_535;
+
+/// Characters of a signature's 64 bytes in base64url.
+const SIGNATURE_PART_LEN: usize = 86;
 
 /// Why an entry was refused at a door, or quarantined in a log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,7 +29,9 @@ pub enum EntryError {
     #[error("not a JWS compact serialisation: {0}")]
     Envelope(&'static str),
     /// The protected header is not in the one accepted form.
-    #[error("the protected header is not {{\"alg\":\"EdDSA\",\"kid\":...,\"typ\":...}} in exactly this form: {0}")]
+    #[error(
+        "the protected header is not {{\"alg\":\"EdDSA\",\"kid\":...,\"typ\":...}} in exactly this form: {0}"
+    )]
     Header(&'static str),
     /// The payload is not the JSON document that its kind wants.
     #[error("the payload is not a {kind}: {source}")]
@@ -65,9 +71,31 @@ pub enum EntryError {
         /// Owner of the log.
         log: MemberId,
     },
+    /// What was just signed does not verify or does not say what was meant: a fault of this machine.
+    #[error("the signed entry does not read back as it was meant; check this machine's memory")]
+    ReadBack,
     /// Cannot be signed because this version does not know the kind.
     #[error("kind {0} is not known to this version")]
     UnknownKind(String),
+}
+
+impl EntryError {
+    /// A short, stable name of the refusal: what vectors and interfaces write.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TooLong(_) => "too_long",
+            Self::Envelope(_) => "envelope",
+            Self::Header(_) => "header",
+            Self::Payload { .. } => "payload",
+            Self::Rule { .. } => "rule",
+            Self::Author { .. } => "author",
+            Self::UnknownKey(_) => "unknown_key",
+            Self::Signature => "signature",
+            Self::Misplaced { .. } => "misplaced",
+            Self::ReadBack => "read_back",
+            Self::UnknownKind(_) => "unknown_kind",
+        }
+    }
 }
 
 /// Names a signing key: `<member>/<first 16 hex digits of the key's SHA-256>`.
@@ -92,7 +120,8 @@ impl FromStr for KeyId {
     fn from_str(text: &str) -> Result<Self, EntryError> {
         let wrong = || EntryError::Header("kid is not <member>/<16 hexadecimal digits>");
         let (member, fingerprint) = text.split_once('/').ok_or_else(wrong)?;
-        let digits = fingerprint.len() == 16 && fingerprint.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        let digits = fingerprint.len() == 16
+            && fingerprint.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
         let member = member.parse().map_err(|_| wrong())?;
         if digits { Ok(Self { member, fingerprint: fingerprint.into() }) } else { Err(wrong()) }
     }
@@ -153,7 +182,8 @@ impl<'a> Envelope<'a> {
         };
         let signing_input = &bytes[..header.len() + 1 + payload.len()];
         let (key, kind) = open_header(header)?;
-        let payload = base64url_decode(payload).ok_or(EntryError::Envelope("the payload is not base64url"))?;
+        let payload =
+            base64url_decode(payload).ok_or(EntryError::Envelope("the payload is not base64url"))?;
         let signature = base64url_decode(signature)
             .and_then(|s| s.try_into().ok())
             .ok_or(EntryError::Envelope("the signature is not 64 bytes of base64url"))?;
@@ -173,11 +203,13 @@ impl<'a> Envelope<'a> {
 /// Reads the header part; anything that would not be written in exactly these bytes is refused.
 fn open_header(part: &[u8]) -> Result<(KeyId, Kind), EntryError> {
     let json = base64url_decode(part).ok_or(EntryError::Header("not base64url"))?;
-    let header: Header<'_> = serde_json::from_slice(&json).map_err(|_| EntryError::Header("not the three members"))?;
+    let header: Header<'_> =
+        serde_json::from_slice(&json).map_err(|_| EntryError::Header("not the three members"))?;
     if header.alg != "EdDSA" {
         return Err(EntryError::Header("alg is not EdDSA"));
     }
-    let kind = Kind::from_typ(header.typ).ok_or(EntryError::Header("typ is not concert.<kind>.v<number>+jws"))?;
+    let kind =
+        Kind::from_typ(header.typ).ok_or(EntryError::Header("typ is not concert.<kind>.v<number>+jws"))?;
     let key: KeyId = header.kid.parse()?;
     if encode_header(&key, &kind) != json {
         return Err(EntryError::Header("other order, white space or escapes"));
@@ -195,21 +227,27 @@ pub(crate) fn payload_part(bytes: &[u8]) -> Option<Vec<u8>> {
     base64url_decode(bytes.split(|b| *b == b'.').nth(1)?)
 }
 
-/// Puts a payload into its envelope and checks the own signature before it leaves.
+/// Puts a payload into its envelope and signs it.
 pub(crate) fn sign(id: &KeyId, kind: &Kind, payload: &[u8], key: &SecretKey) -> Result<Vec<u8>, EntryError> {
     let mut jws = base64url_encode(&encode_header(id, kind));
     jws.push('.');
     jws.push_str(&base64url_encode(payload));
+    let len = jws.len() + 1 + SIGNATURE_PART_LEN;
+    if len > ENTRY_LEN_MAX {
+        return Err(EntryError::TooLong(len));
+    }
     let signature = key.sign(jws.as_bytes());
     jws.push('.');
     jws.push_str(&base64url_encode(&signature));
-    if jws.len() > ENTRY_LEN_MAX {
-        return Err(EntryError::TooLong(jws.len()));
-    }
     Ok(jws.into_bytes())
 }
 
 /// Reads a payload strictly, naming the kind in the error.
-pub(crate) fn parse_payload<T: serde::de::DeserializeOwned>(kind: &Kind, payload: &[u8]) -> Result<T, EntryError> {
-    json_strict(payload).map_err(|source| EntryError::Payload { kind: kind.to_string(), source })
+pub(crate) fn parse_payload<T: serde::de::DeserializeOwned>(
+    kind: &Kind,
+    payload: &[u8],
+) -> Result<T, EntryError> {
+    json_strict::<Strict<T>>(payload)
+        .map(|read| read.0)
+        .map_err(|source| EntryError::Payload { kind: kind.to_string(), source })
 }

@@ -4,7 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::content::Fingerprint;
+use crate::entry::envelope::EntryError;
 use crate::entry::referral::Label;
+use crate::entry::rule::{broken, each_once};
 use crate::entry::text::{List, Text};
 use crate::member::MemberId;
 
@@ -59,4 +61,19 @@ pub enum OpinionSays {
     Confirm,
     /// It does not.
     Dispute,
+}
+
+impl HashlistUpdated {
+    /// The rules between fields, and that the owner alone changes what stands on the list.
+    pub(crate) fn check(&self, author: &MemberId) -> Result<(), EntryError> {
+        let changes = !self.added.is_empty() || !self.removed.is_empty();
+        if changes && self.owner != *author {
+            return broken("owner", "only its owner adds to a list or removes from it; others give opinions");
+        }
+        if !changes && self.opinions.is_empty() {
+            return broken("added", "an update adds, removes or gives an opinion");
+        }
+        each_once("added", self.added.iter().map(|entry| &entry.value).chain(&self.removed))?;
+        each_once("opinions", self.opinions.iter().map(|opinion| &opinion.value))
+    }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::content::Fingerprint;
 use crate::entry::envelope::EntryError;
 use crate::entry::id::EntryRef;
+use crate::entry::rule::{broken, each_once};
 use crate::entry::text::{Address, List};
 use crate::time::Timestamp;
 
@@ -39,8 +40,10 @@ impl Hold {
     /// The rules between fields.
     pub(crate) fn check(&self) -> Result<(), EntryError> {
         if self.addresses.is_empty() && self.fingerprints.is_empty() && self.referrals.is_empty() {
-            return Err(EntryError::Rule { field: "addresses", rule: "a hold names an address, a fingerprint or a referral" });
+            return broken("addresses", "a hold names an address, a fingerprint or a referral");
         }
-        Ok(())
+        each_once("addresses", &self.addresses)?;
+        each_once("fingerprints", &self.fingerprints)?;
+        each_once("referrals", &self.referrals)
     }
 }

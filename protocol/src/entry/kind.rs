@@ -100,7 +100,8 @@ impl Kind {
         let inner = typ.strip_prefix("concert.")?.strip_suffix("+jws")?;
         let (name, version) = inner.rsplit_once(".v")?;
         let words = name.split('.').all(|w| !w.is_empty() && w.bytes().all(|b| b.is_ascii_lowercase()));
-        let number = !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit()) && !version.starts_with('0');
+        let number =
+            !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit()) && !version.starts_with('0');
         if typ.len() > TYP_LEN_MAX || !words || !number {
             return None;
         }
@@ -141,8 +142,18 @@ mod tests {
     #[test]
     fn later_versions_and_other_names_are_unknown_not_wrong() {
         assert_eq!(Kind::from_typ("concert.referral.v2+jws"), Some(Kind::Unknown("referral.v2".into())));
-        assert_eq!(Kind::from_typ("concert.seal.v1+jws").map(|k| k.typ()).as_deref(), Some("concert.seal.v1+jws"));
-        for bad in ["referral", "concert.referral+jws", "concert..v1+jws", "concert.Referral.v1+jws", "concert.referral.v01+jws", "JWT"] {
+        assert_eq!(
+            Kind::from_typ("concert.seal.v1+jws").map(|k| k.typ()).as_deref(),
+            Some("concert.seal.v1+jws")
+        );
+        for bad in [
+            "referral",
+            "concert.referral+jws",
+            "concert..v1+jws",
+            "concert.Referral.v1+jws",
+            "concert.referral.v01+jws",
+            "JWT",
+        ] {
             assert_eq!(Kind::from_typ(bad), None, "{bad}");
         }
     }

@@ -4,7 +4,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::entry::envelope::EntryError;
 use crate::entry::id::EntryRef;
+use crate::entry::rule::{broken, each_once};
 use crate::entry::text::{Address, DomainName, List, Text};
 use crate::time::Timestamp;
 
@@ -47,4 +49,29 @@ pub struct MeasureLifted {
     pub measure: EntryRef,
     /// Why.
     pub reason: Text<1, 1000>,
+}
+
+impl Measure {
+    /// The rules between fields.
+    pub(crate) fn check(&self) -> Result<(), EntryError> {
+        let (listed, other, field, rule) = match self.measure {
+            MeasureKind::Delisting => (
+                self.addresses.len(),
+                self.hosts.len(),
+                "addresses",
+                "delisting names addresses, and no hosts",
+            ),
+            MeasureKind::Blocking => (
+                self.hosts.len(),
+                self.addresses.len(),
+                "hosts",
+                "blocking names whole hosts, and no addresses",
+            ),
+        };
+        if listed == 0 || other != 0 {
+            return broken(field, rule);
+        }
+        each_once("addresses", &self.addresses)?;
+        each_once("hosts", &self.hosts)
+    }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::entry::envelope::EntryError;
 use crate::entry::id::{EntryRef, ItemId, NoticeId};
 use crate::entry::referral::{ContentType, LegalType, Tier};
+use crate::entry::rule::{broken, each_once};
 use crate::entry::text::{Address, LanguageTag, List, RecipientId, Text};
 use crate::log::Hash;
 use crate::member::LogId;
@@ -156,13 +157,40 @@ pub struct NoticeWithdrawn {
     pub rules: Hash,
 }
 
+impl NoticeFacts {
+    fn check(&self) -> Result<(), EntryError> {
+        each_once("facts.types", &self.types)?;
+        each_once("facts.content_types", &self.content_types)?;
+        each_once("facts.languages", &self.languages)
+    }
+}
+
 impl NoticeIssued {
     /// The rules between fields.
     pub(crate) fn check(&self) -> Result<(), EntryError> {
-        if self.notice == NoticeId::derive(&self.recipient, &self.anchor) {
-            Ok(())
-        } else {
-            Err(EntryError::Rule { field: "notice", rule: "must be derived from recipient and anchor" })
+        if self.notice != NoticeId::derive(&self.recipient, &self.anchor) {
+            return broken("notice", "must be derived from recipient and anchor");
         }
+        self.facts.check()?;
+        each_once("items", self.items.iter().map(|item| item.item))?;
+        each_once("originators", self.originators.iter().map(|originator| &originator.entry))
+    }
+}
+
+impl NoticeRevised {
+    /// The rules between fields.
+    pub(crate) fn check(&self) -> Result<(), EntryError> {
+        self.facts.check()?;
+        each_once("items_added", self.items_added.iter().map(|item| item.item))?;
+        each_once("items_withdrawn", &self.items_withdrawn)?;
+        each_once("originators_added", self.originators_added.iter().map(|originator| &originator.entry))?;
+        each_once("originators_withdrawn", &self.originators_withdrawn)
+    }
+}
+
+impl NoticeMerged {
+    /// The rules between fields.
+    pub(crate) fn check(&self) -> Result<(), EntryError> {
+        if self.notice == self.into { broken("into", "must be another notice") } else { Ok(()) }
     }
 }

@@ -4,12 +4,19 @@
 //! An order is a binding act with its own signature, clock, redress and finality. It is never merged with
 //! anything, never suppressed and never delayed; no type here is shared with referrals' state.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
+use crate::entry::envelope::EntryError;
 use crate::entry::id::EntryRef;
 use crate::entry::referral::LegalType;
+use crate::entry::rule::{broken, each_once};
 use crate::entry::text::{Address, CountryCode, List, RecipientId, Text};
 use crate::time::Timestamp;
+
+/// Longest non-disclosure that one order can ask for: six weeks.
+pub const NON_DISCLOSURE_MAX: Duration = Duration::from_secs(42 * 86_400);
 
 /// A removal order as Annex I wants it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,7 +47,7 @@ pub struct Order {
     pub types: List<LegalType, 1, 5>,
     /// Statement of reasons.
     pub reasons: Text<1, 8000>,
-    /// Non-disclosure to the content provider until then; at most six weeks, extended once.
+    /// Non-disclosure to the content provider; ends by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub non_disclosure: Option<NonDisclosure>,
     /// Court or body, deadline and law for redress.
@@ -62,7 +69,7 @@ pub enum AuthorityType {
     Other,
 }
 
-/// When the content provider may not be told.
+/// When the content provider may not be told (Article 11(3)): at most [`NON_DISCLOSURE_MAX`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NonDisclosure {
@@ -106,4 +113,21 @@ pub struct OrderScrutiny {
     pub infringement: bool,
     /// Why.
     pub reason: Text<1, 4000>,
+}
+
+impl Order {
+    /// The rules between fields.
+    pub(crate) fn check(&self) -> Result<(), EntryError> {
+        each_once("addresses", &self.addresses)?;
+        each_once("types", &self.types)?;
+        match &self.non_disclosure {
+            Some(secret) if secret.until <= secret.from => {
+                broken("non_disclosure.until", "must be later than from")
+            }
+            Some(secret) if secret.until.since(secret.from) > NON_DISCLOSURE_MAX => {
+                broken("non_disclosure.until", "at most six weeks after from")
+            }
+            _ => Ok(()),
+        }
+    }
 }

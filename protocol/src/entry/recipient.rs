@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::entry::envelope::EntryError;
+use crate::entry::rule::each_once;
 use crate::entry::text::{CountryCode, DomainName, LanguageTag, List, RecipientId, Text};
 use crate::key::PublicKey;
 
@@ -51,4 +53,12 @@ pub struct RecipientSuspended {
     pub recipient: RecipientId,
     /// Why.
     pub reason: Text<1, 1000>,
+}
+
+impl Recipient {
+    /// The rules between fields.
+    pub(crate) fn check(&self) -> Result<(), EntryError> {
+        each_once("domains", &self.domains)?;
+        each_once("languages", &self.languages)
+    }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::content::Fingerprint;
 use crate::entry::envelope::EntryError;
 use crate::entry::id::EntryRef;
+use crate::entry::rule::{broken, each_once};
 use crate::entry::text::{Address, LanguageTag, List, Text, formed_text};
 use crate::time::Timestamp;
 
@@ -363,20 +364,15 @@ pub struct ReferralEndorsed {
 impl Referral {
     /// The rules between fields.
     pub(crate) fn check(&self) -> Result<(), EntryError> {
-        let rule = |field, rule| Err(EntryError::Rule { field, rule });
-        if self.types.iter().enumerate().any(|(i, t)| self.types[..i].contains(t)) {
-            return rule("types", "each point of Article 2(7) at most once");
-        }
+        each_once("types", &self.types)?;
+        each_once("items", self.items.iter().map(|item| &item.url))?;
         if self.exception_check.finding != Exception::None && self.exception_check.note.is_none() {
-            return rule("exception_check.note", "required when a protected purpose was found");
-        }
-        if self.items.iter().enumerate().any(|(i, item)| self.items[..i].iter().any(|other| other.url == item.url)) {
-            return rule("items", "each address at most once");
+            return broken("exception_check.note", "required when a protected purpose was found");
         }
         if let Some(evidence) = &self.evidence
             && evidence.sha256.algorithm() != "sha256"
         {
-            return rule("evidence.sha256", "must be a SHA-256 digest");
+            return broken("evidence.sha256", "must be a SHA-256 digest");
         }
         Ok(())
     }

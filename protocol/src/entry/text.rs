@@ -8,6 +8,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// `MIN` to `MAX` Unicode characters without control characters other than line feed and tab.
+///
+/// Where something is required (`MIN` above 0), blanks, tabs and line feeds alone are nothing.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Text<const MIN: usize, const MAX: usize>(Box<str>);
@@ -28,6 +30,9 @@ pub enum TextError {
     /// Holds a control character.
     #[error("a control character (U+{0:04X}) at character {1}")]
     Control(u32, usize),
+    /// Required, and nothing but white space.
+    #[error("only white space; expected {0} or more characters that say something")]
+    Blank(usize),
     /// Does not have the form that the field wants.
     #[error("expected {0}")]
     Form(&'static str),
@@ -51,6 +56,9 @@ impl<const MIN: usize, const MAX: usize> TryFrom<String> for Text<MIN, MAX> {
         let control = |c: char| c.is_control() && c != '\n' && c != '\t';
         if let Some((at, c)) = text.chars().enumerate().find(|(_, c)| control(*c)) {
             return Err(TextError::Control(c.into(), at + 1));
+        }
+        if MIN > 0 && text.bytes().all(|b| matches!(b, b' ' | b'\t' | b'\n')) {
+            return Err(TextError::Blank(MIN));
         }
         Ok(Self(text.into()))
     }
@@ -131,7 +139,11 @@ impl<T, const MIN: usize, const MAX: usize> TryFrom<Vec<T>> for List<T, MIN, MAX
 
     fn try_from(values: Vec<T>) -> Result<Self, ListLength> {
         let found = values.len();
-        if (MIN..=MAX).contains(&found) { Ok(Self(values)) } else { Err(ListLength { found, min: MIN, max: MAX }) }
+        if (MIN..=MAX).contains(&found) {
+            Ok(Self(values))
+        } else {
+            Err(ListLength { found, min: MIN, max: MAX })
+        }
     }
 }
 
@@ -266,6 +278,29 @@ mod tests {
         assert!("äöü".parse::<Text<1, 3>>().is_ok());
         assert!("a\u{202e}b\n".parse::<Text<1, 9>>().is_ok(), "bidi controls are shown marked, not refused");
         assert_eq!("a\u{0}".parse::<Text<1, 3>>(), Err(TextError::Control(0, 2)));
+        assert_eq!("a\r\nb".parse::<Text<1, 9>>(), Err(TextError::Control(0x0d, 2)));
+        assert_eq!("\u{85}".parse::<Text<1, 9>>(), Err(TextError::Control(0x85, 1)));
+    }
+
+    #[test]
+    fn a_required_text_says_something() {
+        assert_eq!(" \t\n".parse::<Text<1, 9>>(), Err(TextError::Blank(1)));
+        assert!(" ".parse::<Text<0, 9>>().is_ok());
+        assert!(" x ".parse::<Text<1, 9>>().is_ok());
+    }
+
+    /// The specification lists these; a Unicode version that adds one must not change what is valid.
+    #[test]
+    fn white_space_in_addresses_is_the_listed_one() {
+        let listed = |c: char| {
+            matches!(c, '\u{09}'..='\u{0d}' | ' ' | '\u{85}' | '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}'
+                | '\u{2028}' | '\u{2029}' | '\u{202f}' | '\u{205f}' | '\u{3000}')
+        };
+        let control = |c: char| matches!(c, '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}');
+        for c in '\0'..=char::MAX {
+            assert_eq!(c.is_whitespace(), listed(c), "U+{:04X}", u32::from(c));
+            assert_eq!(c.is_control(), control(c), "U+{:04X}", u32::from(c));
+        }
     }
 
     #[test]
