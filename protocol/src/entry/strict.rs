@@ -3,7 +3,8 @@
 //!
 //! `serde`'s derived readers also take an array for an object, `{"video":null}` for `"video"`, and `null` for a
 //! member that is absent. Another implementation would refuse all three, and two members must never disagree on
-//! whether an entry is valid: [`Strict`] refuses them for every type below it.
+//! whether an entry is valid: [`Strict`] refuses them for every type below it. Its errors name the field, and never
+//! repeat a long text or an address, because they end in logs.
 
 use serde::Deserialize;
 use serde::de::value::StrDeserializer;
@@ -16,7 +17,7 @@ pub struct Strict<T>(pub T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Strict<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        T::deserialize(Narrow(deserializer)).map(Self)
+        T::deserialize(Narrow(deserializer)).map(Self).map_err(without_found_text)
     }
 }
 
@@ -108,7 +109,14 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Narrow<V> {
 
     visit_scalars! {
         visit_bool(bool) visit_i64(i64) visit_u64(u64) visit_f64(f64)
-        visit_str(&str) visit_borrowed_str(&'de str) visit_string(String)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<V::Value, E> {
+        self.0.visit_str(text).map_err(|error| without(text, error))
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<V::Value, E> {
+        self.0.visit_borrowed_str(text).map_err(|error| without(text, error))
     }
 
     fn visit_unit<E: Error>(self) -> Result<V::Value, E> {
@@ -128,11 +136,11 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Narrow<V> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, values: A) -> Result<V::Value, A::Error> {
-        self.0.visit_seq(Narrow(values))
+        self.0.visit_seq(Values { values, at: 0 })
     }
 
     fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<V::Value, A::Error> {
-        self.0.visit_map(Narrow(members))
+        self.0.visit_map(Members { members, name: String::new() })
     }
 }
 
@@ -144,23 +152,45 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Narrow<S> {
     }
 }
 
-impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Narrow<A> {
+/// The values of an array, counted for errors.
+struct Values<A> {
+    values: A,
+    at: usize,
+}
+
+impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Values<A> {
     type Error = A::Error;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
-        self.0.next_element_seed(Narrow(seed))
+        let at = self.at;
+        self.at += 1;
+        self.values
+            .next_element_seed(Narrow(seed))
+            .map_err(|error| A::Error::custom(format_args!("{at}: {error}")))
     }
 }
 
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for Narrow<A> {
+/// The members of an object; remembers the name for errors.
+struct Members<A> {
+    members: A,
+    name: String,
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Members<A> {
     type Error = A::Error;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
-        self.0.next_key_seed(seed)
+        let Some(name) = self.members.next_key()? else { return Ok(None) };
+        self.name = name;
+        let read = seed.deserialize(StrDeserializer::<A::Error>::new(&self.name));
+        read.map(Some).map_err(|error| without(&self.name, error))
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
-        self.0.next_value_seed(Narrow(seed))
+        let name = &self.name;
+        self.members
+            .next_value_seed(Narrow(seed))
+            .map_err(|error| A::Error::custom(format_args!("{name}: {error}")))
     }
 }
 
@@ -175,8 +205,34 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Named<V> {
     }
 
     fn visit_str<E: Error>(self, word: &str) -> Result<V::Value, E> {
-        self.0.visit_enum(StrDeserializer::new(word))
+        self.0.visit_enum(StrDeserializer::new(word)).map_err(|error: E| without(word, error))
     }
+}
+
+/// The error without a text that was found where something else was expected; `serde_json` quotes it in full.
+fn without_found_text<E: Error>(error: E) -> E {
+    const FOUND: &str = "string \"";
+    let message = error.to_string();
+    match (message.find(FOUND), message.rfind("\", expected ")) {
+        (Some(start), Some(end)) if start < end => {
+            E::custom(format_args!("{}a text{}", &message[..start], &message[end + 1..]))
+        }
+        _ => error,
+    }
+}
+
+/// Longest text that an error may repeat, in bytes.
+const REPEATED_MAX: usize = 40;
+
+/// The error, unless it repeats a `text` that is long or may be an address.
+fn without<E: Error>(text: &str, error: E) -> E {
+    let start: String = text.chars().take(8).collect();
+    let start = format!("{start:?}");
+    let repeats = || error.to_string().contains(start.trim_matches('"')) || error.to_string().contains(text);
+    if (text.len() > REPEATED_MAX || text.contains("://")) && repeats() {
+        return E::custom("a text that does not belong here");
+    }
+    error
 }
 
 #[cfg(test)]
@@ -240,10 +296,29 @@ mod tests {
     }
 
     #[test]
+    fn errors_do_not_repeat_addresses_or_long_texts() {
+        let long = "secret ".repeat(20);
+        for json in [
+            r#"{"word":"https://video-a.test/1"}"#.to_owned(),
+            r#"{"word":"one","inner":[{"number":"https://video-a.test/1"}]}"#.to_owned(),
+            r#"{"https://video-a.test/1":"one"}"#.to_owned(),
+            format!(r#"{{"word":"{long}"}}"#),
+            format!(r#"{{"word":"one","inner":"{long}"}}"#),
+        ] {
+            let error = reads(&json).expect_err("wrong");
+            assert!(!error.contains("video-a") && !error.contains("secret"), "{error}");
+            assert!(error.contains("a text") && error.contains(" at line 1 column "), "{error}");
+        }
+    }
+
+    #[test]
     fn errors_say_where() {
         let error = reads("{\"word\":\"one\",\n\"note\":null}").expect_err("null");
         assert!(error.contains("null") && error.contains("line 2"), "{error}");
+        assert!(error.starts_with("note: "), "{error}");
         let error = reads(r#"{"word":"two"}"#).expect_err("no such word");
         assert!(error.contains("`two`") && error.contains("`one`"), "{error}");
+        let error = reads(r#"{"word":"one","inner":[{"number":1},{"number":300}]}"#).expect_err("too large");
+        assert!(error.starts_with("inner: 1: number: ") && error.contains(" at line 1 column "), "{error}");
     }
 }
