@@ -23,10 +23,10 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use alarms::{AlarmLog, RaisedAlarm};
 pub use own_log::OwnLogError;
-pub use projection::{EntryRecord, ListKey, feed_key, feed_prefix};
+pub use projection::{EntryRecord, ListKey, entry_key, feed_key, feed_prefix, find_entry, row_body};
 pub use roster_file::{RosterFileError, RosterFiles};
-pub use shared::{LogState, Shared};
-pub use start::{Running, StartError, start};
+pub use shared::{LogState, Shared, now};
+pub use start::{Running, StartError, StartOptions, start};
 pub use unique::Unique;
 
 use crate::journal::PrivateRecord;

@@ -55,8 +55,9 @@ pub enum CoreError {
     NoLog(LogId),
 }
 
-/// The reply to a request for entries.
-type AuthorReply = oneshot::Sender<Result<Vec<Result<Authored, AuthorError>>, AuthorError>>;
+/// The answer to a request for entries, and the way back to who asked.
+type AuthorAnswer = Result<Vec<Result<Authored, AuthorError>>, AuthorError>;
+type AuthorReply = oneshot::Sender<AuthorAnswer>;
 
 /// Everything that the core owns.
 pub(crate) struct Core {
@@ -64,7 +65,7 @@ pub(crate) struct Core {
     pub(crate) shared: Arc<Shared>,
     pub(crate) replica: Replica,
     pub(crate) journals: BTreeMap<LogId, LogJournal>,
-    pub(crate) own: Option<OwnLog>,
+    pub(super) own: Option<OwnLog>,
     pub(crate) signing_key: SecretKey,
     pub(crate) private: PrivateJournal,
     pub(crate) rosters: RosterFiles,
@@ -75,6 +76,8 @@ pub(crate) struct Core {
     /// Authored but perhaps not yet in the store: unique part to index.
     pub(crate) recent: BTreeMap<Unique, u64>,
     pub(crate) storage_full: bool,
+    /// The projection has something to do once it is published.
+    pub(crate) stored_something: bool,
 }
 
 impl Core {
@@ -232,13 +235,18 @@ impl Core {
         at: Timestamp,
         authoring: Vec<(Vec<Authoring>, AuthorReply)>,
     ) -> Result<(), CoreError> {
-        if !authoring.is_empty() {
-            self.author(at, authoring)?;
-        }
+        let answers = if authoring.is_empty() { Vec::new() } else { self.author(at, authoring)? };
         while let Some(effect) = self.replica.poll_effect() {
             self.carry_out(at, effect)?;
         }
         self.publish();
+        if std::mem::take(&mut self.stored_something) {
+            self.wake.ring();
+        }
+        // Only now: whoever reads the answer must find published what it says.
+        for (reply, answer) in answers {
+            let _ = reply.send(answer);
+        }
         Ok(())
     }
 
@@ -307,7 +315,7 @@ impl Core {
             own.recovered(size, root)?;
         }
         self.handle(at, Input::Stored { log, size });
-        self.wake.ring();
+        self.stored_something = true;
         Ok(())
     }
 
@@ -327,14 +335,16 @@ impl Core {
         Ok(())
     }
 
-    fn author(&mut self, at: Timestamp, batch: Vec<(Vec<Authoring>, AuthorReply)>) -> Result<(), CoreError> {
+    /// Authors what was asked in one durable step; the answers are given once everything is published.
+    fn author(
+        &mut self,
+        at: Timestamp,
+        batch: Vec<(Vec<Authoring>, AuthorReply)>,
+    ) -> Result<Vec<(AuthorReply, AuthorAnswer)>, CoreError> {
         let refusal = self.refusal(at);
         let Some(log) = self.own.as_ref().map(|own| own.log().clone()).filter(|_| refusal.is_none()) else {
-            for (_, reply) in batch {
-                let error = refusal.clone().unwrap_or_else(|| AuthorError::NoLog(self.shared.me.clone()));
-                let _ = reply.send(Err(error));
-            }
-            return Ok(());
+            let error = refusal.unwrap_or_else(|| AuthorError::NoLog(self.shared.me.clone()));
+            return Ok(batch.into_iter().map(|(_, reply)| (reply, Err(error.clone()))).collect());
         };
         let from = self.journals.get(&log).map_or(0, LogJournal::size);
         let mut entries: Vec<Vec<u8>> = Vec::new();
@@ -344,18 +354,13 @@ impl Core {
             for request in requests {
                 results.push(self.author_one(at, &log, from, &mut entries, request)?);
             }
-            answers.push((results, reply));
+            answers.push((reply, Ok(results)));
         }
         if !entries.is_empty() && !self.append_own(at, &log, entries)? {
-            for (_, reply) in answers {
-                let _ = reply.send(Err(AuthorError::StorageFull));
-            }
-            return Ok(());
+            let full = |(reply, _): (AuthorReply, AuthorAnswer)| (reply, Err(AuthorError::StorageFull));
+            return Ok(answers.into_iter().map(full).collect());
         }
-        for (results, reply) in answers {
-            let _ = reply.send(Ok(results));
-        }
-        Ok(())
+        Ok(answers)
     }
 
     /// Why nothing may be authored now.
@@ -381,6 +386,9 @@ impl Core {
         entries: &mut Vec<Vec<u8>>,
         request: Authoring,
     ) -> Result<Result<Authored, AuthorError>, CoreError> {
+        if needs_fresh_roster(&request.body) && self.shared.roster().expired(at) {
+            return Ok(Err(AuthorError::RosterExpired(self.shared.roster().content().expires)));
+        }
         if let Some(unique) = request.unique
             && let Some(existing) = self.existing(at, log, from, entries, unique)?
         {
@@ -459,7 +467,7 @@ impl Core {
         self.storage_full = false;
         self.handle(at, Input::OwnAdvanced { note, from, leaves: entries });
         self.forget_projected(log);
-        self.wake.ring();
+        self.stored_something = true;
         Ok(true)
     }
 
@@ -499,7 +507,12 @@ impl Core {
             states.insert(log.clone(), state);
         }
         *self.shared.logs.lock().unwrap_or_else(PoisonError::into_inner) = states;
-        self.shared.own_ready.store(self.replica.may_sign_own(now()), Ordering::Relaxed);
+        let ready = self.own.is_some() && self.refusal(now()).is_none();
+        if ready && !self.shared.own_ready.swap(ready, Ordering::Relaxed) {
+            // Peers told what they have of the own log, and all of it is here: the backup is caught up.
+            let _ = std::fs::remove_file(self.data.restored());
+        }
+        self.shared.own_ready.store(ready, Ordering::Relaxed);
     }
 }
 
@@ -510,7 +523,7 @@ fn random<const N: usize>() -> Result<[u8; N], CoreError> {
 }
 
 /// Bodies that only coordinators with a fresh roster may author; others are bound by their own duties alone.
-pub(crate) fn needs_fresh_roster(body: &Body) -> bool {
+fn needs_fresh_roster(body: &Body) -> bool {
     matches!(
         body,
         Body::NoticeIssued(_)

@@ -38,7 +38,7 @@ pub enum OwnLogError {
 }
 
 /// The own log's signing side; the journal itself is held with the others.
-pub struct OwnLog {
+pub(super) struct OwnLog {
     log: LogId,
     origin: String,
     key: SecretKey,
@@ -47,23 +47,23 @@ pub struct OwnLog {
 
 impl OwnLog {
     /// Takes the signing key and the signed-state record of `log`.
-    pub fn new(log: LogId, federation: &str, key: SecretKey, signed: SignedStateFile) -> Self {
+    pub(super) fn new(log: LogId, federation: &str, key: SecretKey, signed: SignedStateFile) -> Self {
         let origin = log.origin(federation);
         Self { log, origin, key, signed }
     }
 
     /// Which log this is.
-    pub fn log(&self) -> &LogId {
+    pub(super) fn log(&self) -> &LogId {
         &self.log
     }
 
     /// The largest size ever signed, 0 if none.
-    pub fn signed_size(&self) -> u64 {
+    pub(super) fn signed_size(&self) -> u64 {
         self.signed.last().filter(|last| last.log == self.log).map_or(0, |last| last.state.size)
     }
 
     /// Whether the memory of what was signed is new, so that peers must be asked before anything is signed.
-    pub fn memory_is_new(&self) -> bool {
+    pub(super) fn memory_is_new(&self) -> bool {
         self.signed.was_created()
     }
 
@@ -72,7 +72,7 @@ impl OwnLog {
     /// # Errors
     ///
     /// [`OwnLogError`]; nothing was acknowledged, and the caller stops the node.
-    pub fn append(
+    pub(super) fn append(
         &mut self,
         journal: &mut LogJournal,
         entries: &[Vec<u8>],
@@ -89,7 +89,7 @@ impl OwnLog {
     /// # Errors
     ///
     /// [`OwnLogError`].
-    pub fn sign(&mut self, journal: &mut LogJournal, from: u64) -> Result<SignedNote, OwnLogError> {
+    pub(super) fn sign(&mut self, journal: &mut LogJournal, from: u64) -> Result<SignedNote, OwnLogError> {
         let expected = journal.frontier().root();
         let read_back = journal.reread_root(from)?;
         if read_back != expected {
@@ -109,7 +109,7 @@ impl OwnLog {
     /// # Errors
     ///
     /// [`OwnLogError::SignedState`].
-    pub fn recovered(&mut self, size: u64, root: Hash) -> Result<(), OwnLogError> {
+    pub(super) fn recovered(&mut self, size: u64, root: Hash) -> Result<(), OwnLogError> {
         Ok(self.signed.advance(&self.log, size, root)?)
     }
 }

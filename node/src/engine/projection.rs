@@ -63,11 +63,17 @@ impl ListKey {
         [kind.as_bytes(), &[0]].concat()
     }
 
-    /// The key of one entry.
-    pub fn of(kind: &str, at: Timestamp, reference: &EntryRef) -> Self {
+    /// The prefix of the entries of `kind` at `at`, hence the least key of those at or after it.
+    pub fn from_time(kind: &str, at: Timestamp) -> Vec<u8> {
         let order = at.as_micros().wrapping_sub(i64::MIN) as u64;
         let mut key = Self::prefix(kind);
         key.extend(order.to_be_bytes());
+        key
+    }
+
+    /// The key of one entry.
+    pub fn of(kind: &str, at: Timestamp, reference: &EntryRef) -> Self {
+        let mut key = Self::from_time(kind, at);
         key.extend(reference.author.as_str().as_bytes());
         key.push(0);
         key.extend(reference.id.as_bytes());
@@ -98,7 +104,7 @@ pub fn feed_key(recipient: &RecipientId, log: &LogId, index: u64) -> Vec<u8> {
 }
 
 /// Key of the record of an entry.
-pub(crate) fn entry_key(reference: &EntryRef) -> Vec<u8> {
+pub fn entry_key(reference: &EntryRef) -> Vec<u8> {
     [reference.author.as_str().as_bytes(), &[0], reference.id.as_bytes()].concat()
 }
 
@@ -158,12 +164,14 @@ pub(crate) struct Projection {
     settings: ProjectionSettings,
     /// Roster under which everything applied so far was checked.
     roster: Arc<Roster>,
+    /// Notices were authored below this index of the own log; nothing is due before they are applied.
+    authored_through: u64,
 }
 
 impl Projection {
     pub(crate) fn new(shared: Arc<Shared>, engine: Engine, settings: ProjectionSettings) -> Self {
         let roster = shared.roster();
-        Self { shared, engine, settings, roster }
+        Self { shared, engine, settings, roster, authored_through: 0 }
     }
 
     /// Rebuilds the memory from the journals up to the store's positions, whose signatures were checked before.
@@ -343,7 +351,9 @@ impl Projection {
         let shared = &self.shared;
         let coordinates = self.roster.coordinators().contains(&shared.me);
         let Some(own) = self.roster.own_log(&shared.me) else { return false };
-        let behind = shared.log(&own).is_none_or(|state| shared.applied(&own) < state.stored);
+        let applied = shared.applied(&own);
+        let behind =
+            applied < self.authored_through || shared.log(&own).is_none_or(|state| applied < state.stored);
         let at = now();
         // Acting on half of one's own log would author twice; acting under an expired roster is no longer allowed.
         if !coordinates || behind || !shared.own_ready() || self.roster.check_fresh(at).is_err() {
@@ -378,7 +388,9 @@ impl Projection {
                 for error in results.iter().filter_map(|result| result.as_ref().err()) {
                     tracing::error!(%error, "a notice could not be authored");
                 }
-                results.iter().any(Result::is_ok)
+                let authored = results.iter().flatten().map(|authored| authored.index + 1).max();
+                self.authored_through = authored.unwrap_or(0).max(self.authored_through);
+                authored.is_some()
             }
             Err(error) => {
                 tracing::warn!(%error, "notices wait");
@@ -557,12 +569,16 @@ fn index(
 }
 
 /// The body of a row of this version.
-pub(crate) fn row_body(value: &[u8]) -> Option<&[u8]> {
+pub fn row_body(value: &[u8]) -> Option<&[u8]> {
     split_version(value).filter(|(version, _)| *version == ROW_VERSION).map(|(_, body)| body)
 }
 
-/// Looks an entry up by name.
-pub(crate) fn find_entry(store: &Store, reference: &EntryRef) -> Result<Option<EntryRecord>, StoreError> {
+/// Looks an entry up by name; `None` if it is not indexed here.
+///
+/// # Errors
+///
+/// [`StoreError`] when the store cannot be read.
+pub fn find_entry(store: &Store, reference: &EntryRef) -> Result<Option<EntryRecord>, StoreError> {
     let value = store.get(Table::Entry, &entry_key(reference))?;
     Ok(value.and_then(|bytes| serde_json::from_slice(row_body(&bytes)?).ok()))
 }

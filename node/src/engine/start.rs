@@ -177,6 +177,8 @@ pub fn start(options: StartOptions) -> Result<Running, StartError> {
         tracing::warn!(set_aside = %set_aside.display(), %reason, "the store was damaged: set aside, rebuilding from the journals");
     }
 
+    let store = verified(store, &data, options.cache_bytes, &journals)?;
+
     let at = now();
     let stored = stored_logs(&journals, &options.member);
     let replica = Replica::new(
@@ -226,6 +228,7 @@ pub fn start(options: StartOptions) -> Result<Running, StartError> {
         wake: wake.clone(),
         recent: BTreeMap::new(),
         storage_full: false,
+        stored_something: false,
     };
     core.publish();
     let settings = ProjectionSettings {
@@ -237,6 +240,33 @@ pub fn start(options: StartOptions) -> Result<Running, StartError> {
     let projection = spawn_projection(projection, wake.clone(), stop.clone())?;
     let core = spawn_core(core, commands, events, stop.clone(), wake.clone())?;
     Ok(Running { engine, private: private_records, stopping: stop, core, projection, wake, _lock: lock })
+}
+
+/// A store that lost rows, or knows what the journals do not, is begun anew and rebuilt from them.
+fn verified(
+    store: Store,
+    data: &DataDir,
+    cache_bytes: u64,
+    journals: &BTreeMap<LogId, LogJournal>,
+) -> Result<Store, StartError> {
+    let ahead = store
+        .positions()?
+        .iter()
+        .any(|(log, position)| journals.get(log).is_none_or(|journal| *position > journal.size()));
+    let store = match store.verify() {
+        Ok(_) => store,
+        Err(StoreError::Damaged { what, .. }) => {
+            tracing::warn!(what, "the store is damaged: setting it aside, rebuilding from the journals");
+            drop(store);
+            Store::open(&data.store(), cache_bytes)?.0
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if ahead {
+        tracing::warn!("the store knows entries that the journals do not: rebuilding it");
+        store.clear()?;
+    }
+    Ok(store)
 }
 
 fn spawn_core(
