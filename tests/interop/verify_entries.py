@@ -118,7 +118,8 @@ def signed_in(value):
     elif isinstance(value, dict):
         for name, part in value.items():
             if name == "signed":
-                yield from [part] if isinstance(part, str) else [jws for jws in part or [] if isinstance(jws, str)]
+                found = part if isinstance(part, list) else [part]
+                yield from (compact for compact in found if isinstance(compact, str))
             elif name != "body":
                 yield from signed_in(part)
 
