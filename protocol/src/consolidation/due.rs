@@ -319,27 +319,21 @@ impl Consolidation {
     }
 
     /// The id of a case's next notice to a recipient, and the entry it is derived from: the earliest standing referral
-    /// of the anchor content that was not used for one that ended; if all were, the entry that ended the last of them.
+    /// of the anchor content whose id is free.
+    ///
+    /// An id is taken by a notice that ended or that belongs to another case. If all are taken, the entry that took the
+    /// last of them is what the next is derived from.
     fn unused_id(&self, anchor: u32, recipient: &RecipientId) -> (NoticeId, EntryRef) {
-        let members = &self.contents.content(anchor).members;
-        let candidate = |name: Ref| {
+        let mut name = self.contents.content(anchor).age.1;
+        let mut members = self.contents.content(anchor).members.iter().skip(1);
+        loop {
             let frozen = name.entry();
             let id = NoticeId::derive(recipient, &frozen);
-            let ended =
-                self.notices.row(&id).and_then(|row| self.notices.notice(row).closing(&self.coordinators));
-            (id, frozen, ended)
-        };
-        let mut last = None;
-        for member in members {
-            let (id, frozen, ended) = candidate(self.referrals.lineage(*member).first.entry);
-            let Some((closing, _)) = ended else { return (id, frozen) };
-            last = Some((closing, id, frozen));
-        }
-        let mut ending = last.expect("a content has a member");
-        loop {
-            let (id, frozen, ended) = candidate(ending.0);
-            let Some((closing, _)) = ended else { return (id, frozen) };
-            ending = (closing, id, frozen);
+            let notice = self.notices.row(&id).map(|row| self.notices.notice(row));
+            let Some(taken) = notice.and_then(|notice| notice.taken_by(&self.coordinators)) else {
+                return (id, frozen);
+            };
+            name = members.next().map_or(taken, |member| self.referrals.lineage(*member).first.entry);
         }
     }
 

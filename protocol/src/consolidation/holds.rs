@@ -52,7 +52,7 @@ pub(super) struct Holds {
 impl Holds {
     fn stands(&self, hold: &Ref, now: Option<Timestamp>) -> bool {
         let until = self.placed.get(hold).and_then(|placed| placed.until);
-        !self.releases.contains_key(hold) && !until.is_some_and(|until| Some(until) <= now)
+        !self.releases.contains_key(hold) && until.is_none_or(|until| Some(until) > now)
     }
 
     fn covering(&self, cover: Cover) -> impl Iterator<Item = &Ref> {

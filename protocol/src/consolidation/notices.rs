@@ -163,9 +163,15 @@ impl Notice {
     }
 
     /// Whether a coordinator ended it, and the entry that did.
-    pub(super) fn closing(&self, coordinators: &BTreeSet<Author>) -> Option<(Ref, NoticeState)> {
+    fn closing(&self, coordinators: &BTreeSet<Author>) -> Option<(Ref, NoticeState)> {
         let stamped = self.closings.iter().filter_map(|op| Some((self.counts(op, coordinators)?, op.what)));
         stamped.max().map(|((_, _, entry), state)| (entry, state))
+    }
+
+    /// The entry that ended it or, if it goes on, that issued it; `None` if there was neither.
+    pub(super) fn taken_by(&self, coordinators: &BTreeSet<Author>) -> Option<Ref> {
+        let ended = self.closing(coordinators).map(|(entry, _)| entry);
+        ended.or_else(|| self.header.as_ref().map(|header| header.issuer))
     }
 
     fn header(&self, coordinators: &BTreeSet<Author>) -> Option<Header> {

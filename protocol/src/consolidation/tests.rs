@@ -3,6 +3,7 @@
 
 mod cases;
 mod due;
+mod figures;
 mod lookups;
 mod notices;
 mod order;

@@ -304,11 +304,11 @@ fn a_cluster_of_near_pictures_is_followed_only_as_far_as_anchors_change() {
             let flips = 4 * (random(&mut seed) % 16) as u32;
             let body = with(referral(&[&url]), vec![is(pdq(1, flips))]);
             referrals.push(world.refer_at("FR", body, (random(&mut seed) % 1_000) as i64));
-            if random(&mut seed) % 4 == 0 {
+            if random(&mut seed).is_multiple_of(4) {
                 let gone = referrals.swap_remove(random(&mut seed) as usize % referrals.len());
                 world.withdraw(&gone);
             }
-            if random(&mut seed) % 6 == 0 {
+            if random(&mut seed).is_multiple_of(6) {
                 world.run();
             }
             assert_eq!(actual(&world.state), naive(&world.state));
