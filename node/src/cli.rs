@@ -5,19 +5,34 @@
 //! node; all others are clients of one through [`Client`]. Nothing is asked for when stdin is not a terminal, and the
 //! result alone goes to stdout.
 
+mod check;
 mod client;
 mod completions;
 mod config;
 mod context;
+mod db;
 mod failures;
 mod files;
 mod global;
+mod hold;
 mod init;
 mod key;
+mod log;
 mod logging;
 mod member_card;
+mod notice;
+mod peer;
+mod platform;
+mod progress;
+mod referral;
+mod retry;
 mod roster;
+mod run;
+mod status;
+mod token;
+mod trust;
 mod version;
+mod view;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -49,6 +64,25 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::Init),
+    Run(run::Run),
+    Status(status::Status),
+    Check(check::Check),
+    #[command(subcommand)]
+    Referral(referral::Referral),
+    #[command(subcommand)]
+    Notice(notice::Notice),
+    #[command(subcommand)]
+    Hold(hold::Hold),
+    #[command(subcommand)]
+    Platform(platform::Platform),
+    #[command(subcommand)]
+    Peer(peer::Peer),
+    #[command(subcommand)]
+    Token(token::Token),
+    #[command(subcommand)]
+    Log(log::Log),
+    #[command(subcommand)]
+    Db(db::Db),
     #[command(subcommand)]
     Config(config::Config),
     #[command(subcommand)]
@@ -83,6 +117,17 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn run(command: Command, context: Context) -> Result<(), Failure> {
     match command {
         Command::Init(args) => init::run(&context, &args),
+        Command::Run(args) => run::run(&context, &args),
+        Command::Status(args) => status::run(&context, &args),
+        Command::Check(args) => check::run(&context, &args),
+        Command::Referral(command) => referral::run(&context, &command),
+        Command::Notice(command) => notice::run(&context, &command),
+        Command::Hold(command) => hold::run(&context, &command),
+        Command::Platform(command) => platform::run(&context, &command),
+        Command::Peer(command) => peer::run(&context, &command),
+        Command::Token(command) => token::run(&context, &command),
+        Command::Log(command) => log::run(&context, &command),
+        Command::Db(command) => db::run(&context, &command),
         Command::Config(command) => config::run(&context, &command),
         Command::Key(command) => key::run(&context, &command),
         Command::Roster(command) => roster::run(&context, &command),

@@ -160,7 +160,8 @@ impl Client {
             query.push(("limit", &limit));
             query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
             let page: Page<T> = self.get(path, &query).await?;
-            let stuck = page.items.is_empty() || page.next == cursor;
+            // A page may be empty and still have a next one: the node looked at a bounded number of records.
+            let stuck = page.next == cursor;
             items.extend(page.items);
             items.truncate(len_max);
             match page.next {
@@ -185,6 +186,32 @@ impl Client {
     pub async fn bytes(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Vec<u8>, Failure> {
         let request = self.request(Method::GET, path, query).header(ACCEPT, "*/*").timeout(self.timeout);
         let response = self.accepted(self.send(request).await?).await?;
+        self.body(response).await
+    }
+
+    /// Gets the exact bytes of a signed entry at `path`, where the API would otherwise show it as JSON.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::get`].
+    pub async fn signed(&self, path: &[&str]) -> Result<Vec<u8>, Failure> {
+        let request = self.request(Method::GET, path, &[]).header(ACCEPT, "application/jose").timeout(self.timeout);
+        let response = self.accepted(self.send(request).await?).await?;
+        self.body(response).await
+    }
+
+    /// Gets what the node publishes outside the API, such as its key set. No token goes with it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::get`].
+    pub async fn public(&self, path: &[&str]) -> Result<Vec<u8>, Failure> {
+        let mut url = self.base.clone();
+        // An http address can always hold a path, so there is nothing to handle otherwise.
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        let response = self.accepted(self.send(self.http.get(url).timeout(self.timeout)).await?).await?;
         self.body(response).await
     }
 

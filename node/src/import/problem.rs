@@ -190,6 +190,9 @@ pub enum Reason {
         /// The bound, in bytes.
         len_max: usize,
     },
+    /// The node to which it was sent did not take it.
+    #[error("was refused by the node: {0}")]
+    Refused(String),
 }
 
 impl Reason {
@@ -224,6 +227,7 @@ impl Reason {
             Self::WhichAddress => "which_address",
             Self::NoteNeeded => "note_needed",
             Self::ReferralTooLong { .. } => "referral_too_long",
+            Self::Refused(_) => "refused",
         }
     }
 
@@ -275,6 +279,7 @@ impl Reason {
             Self::WhichAddress => "split the record, one for each address",
             Self::NoteNeeded => "say why the content is referred all the same, or do not refer it",
             Self::ReferralTooLong { .. } => "split the record: fewer addresses in each",
+            Self::Refused(_) => "mend what the node names; if every record has this problem, correct the profile",
         }
     }
 }

@@ -90,13 +90,19 @@ async fn lists_are_gathered_page_by_page_up_to_a_bound() {
         axum::Json(json!({"items": (from..to).collect::<Vec<_>>(), "next": next}))
     };
     let stuck = || async { axum::Json(json!({"items": [], "next": "again"})) };
+    let sparse = |Query(query): Query<BTreeMap<String, String>>| async move {
+        let page = if query.contains_key("cursor") { json!({"items": [7]}) } else { json!({"items": [], "next": "on"}) };
+        axum::Json(page)
+    };
     let router = Router::new().route("/api/v1/numbers", get(numbers)).route("/api/v1/stuck", get(stuck));
+    let router = router.route("/api/v1/sparse", get(sparse));
     let client = client(router).await;
     let all: Vec<usize> = client.list_all(&["numbers"], &[], LIST_LEN_MAX).await.expect("a list");
     assert_eq!(all, (0..1000).collect::<Vec<_>>());
     let some: Vec<usize> = client.list_all(&["numbers"], &[], 450).await.expect("a list");
     assert_eq!(some.len(), 450);
     assert!(client.list_all::<usize>(&["stuck"], &[], 10).await.is_err());
+    assert_eq!(client.list_all::<usize>(&["sparse"], &[], 10).await.expect("a list"), [7]);
 }
 
 #[tokio::test]
