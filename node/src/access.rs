@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Who may do what at this node's door: tokens, drafts that wait for a second person, and the log of who read what.
 //!
-//! All of it is this node's alone. It lives in the private journal as [`record`]s and in memory as [`state`]; nothing of
-//! it is ever federated, and a token's secret is not stored at all. [`policy`] is the one table of routes and roles;
-//! the HTTP door drives it.
+//! All of it is this node's alone: it lives in the private journal and in memory, nothing of it is ever federated, and a
+//! token's secret is not stored at all. [`policy`] is the one table of routes and roles; the HTTP door drives it.
 
 mod draft;
 mod limit;

@@ -94,7 +94,10 @@ impl Follow {
         {
             let view = context.shared().consolidation().notice(&row.notice);
             // At a start the state is rebuilt while requests come in: what is not there yet is not passed over.
-            let Some(view) = view else { break };
+            let Some(view) = view else {
+                self.seen.clear();
+                break;
+            };
             self.cursor.advance(&log, row.index + 1);
             events.push(FeedEvent {
                 cursor: self.cursor.to_string(),
@@ -112,15 +115,22 @@ impl Follow {
     }
 
     /// Logs that may hold events not read yet: at first all of them, then those of coordinators that have grown.
+    ///
+    /// Thousands of callers wait at once and each asks this whenever anything is applied.
     fn changed(&mut self, context: &ApiContext) -> Vec<LogId> {
         let shared = context.shared();
         let roster = shared.roster();
+        let candidates: Vec<LogId> = if self.seen.is_empty() {
+            roster.logs().cloned().collect()
+        } else {
+            roster.coordinators().iter().filter_map(|member| roster.own_log(member)).collect()
+        };
         let mut changed = Vec::new();
-        for log in roster.logs() {
-            let applied = shared.applied(log);
-            let looked_at = self.seen.insert(log.clone(), applied);
-            if looked_at.is_none_or(|seen| seen < applied && roster.is_coordinator(&log.member)) {
-                changed.push(log.clone());
+        for log in candidates {
+            let applied = shared.applied(&log);
+            if self.seen.get(&log).is_none_or(|seen| *seen < applied) {
+                self.seen.insert(log.clone(), applied);
+                changed.push(log);
             }
         }
         changed
