@@ -125,6 +125,17 @@ impl Access {
         now: Timestamp,
     ) -> Result<(TokenSecret, TokenInfo), AccessError> {
         let secret = TokenSecret::random(new.role.name()).ok_or(AccessError::Random)?;
+        let info = self.register(&secret, new, now).await?;
+        Ok((secret, info))
+    }
+
+    /// Makes a secret open something.
+    async fn register(
+        &self,
+        secret: &TokenSecret,
+        new: NewToken,
+        now: Timestamp,
+    ) -> Result<TokenInfo, AccessError> {
         let id = TokenId::random().ok_or(AccessError::Random)?;
         let info = TokenInfo {
             id,
@@ -143,7 +154,7 @@ impl Access {
             }
         })
         .await?;
-        Ok((secret, info))
+        Ok(info)
     }
 
     /// Revokes a token at once. `false` if there is none of this id; revoking twice changes nothing.
@@ -184,11 +195,13 @@ impl Access {
             return Ok(None);
         }
         let name = "first administrator".parse().expect("a name of fewer than 120 characters");
-        let (secret, _) =
-            self.issue(NewToken { name, role: Role::Administrator, expires: None }, now).await?;
+        let new = NewToken { name, role: Role::Administrator, expires: None };
+        let secret = TokenSecret::random(new.role.name()).ok_or(AccessError::Random)?;
         let path = keys.join(ADMIN_TOKEN_FILE);
+        // The file first: a node that ends in between writes another, and never has a token that nobody holds.
         token::write_secret_file(&path, &secret)
             .map_err(|source| AccessError::File { path: path.clone(), source })?;
+        self.register(&secret, new, now).await?;
         Ok(Some(path))
     }
 
