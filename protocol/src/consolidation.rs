@@ -53,7 +53,7 @@ pub use view::{
 };
 
 use agenda::Agenda;
-use cases::Contents;
+use cases::{Contents, Queue};
 use holds::Holds;
 use identity::{Contradictions, Dirt, Joins};
 use key::{Author, Place, Ref};
@@ -120,8 +120,9 @@ enum What {
     Hold,
     Release,
     Recipient,
-    /// A notice entry, an answer or a delivery.
-    Notice,
+    /// An entry or an answer about the notice of this row.
+    Notice(u32),
+    Delivery,
     Join,
 }
 
@@ -161,6 +162,9 @@ pub struct Consolidation {
     agenda: Agenda,
     dirt: Dirt,
     deferred: Dirt,
+    unarranged: Queue,
+    /// Entries that left something in one of the two.
+    deferrals: usize,
     standing: u64,
     standing_endorsements: u64,
     figures: Figures,
@@ -186,6 +190,8 @@ impl Consolidation {
             agenda: Agenda::default(),
             dirt: Dirt::default(),
             deferred: Dirt::default(),
+            unarranged: Queue::new(),
+            deferrals: 0,
             standing: 0,
             standing_endorsements: 0,
             figures: Figures::default(),
@@ -307,19 +313,17 @@ impl Consolidation {
             | Body::NoticeRevised(_)
             | Body::NoticeMerged(_)
             | Body::NoticeWithdrawn(_) => {
-                self.notice_fact(name, at, place, &entry.body);
+                let row = self.notice_fact(name, at, place, &entry.body);
+                let what = row.map_or(What::Nothing, What::Notice);
                 if !self.coordinators.contains(&name.author) {
-                    return (What::Notice, Applied::WithoutEffect(Reason::NotACoordinator));
+                    return (what, Applied::WithoutEffect(Reason::NotACoordinator));
                 }
-                What::Notice
+                what
             }
-            Body::Answer(body) => {
-                self.answer_fact(name, at, body);
-                What::Notice
-            }
+            Body::Answer(body) => What::Notice(self.answer_fact(name, at, body)),
             Body::Delivery(body) => {
                 self.delivery_fact(name, at, body);
-                What::Notice
+                What::Delivery
             }
             Body::ContentJoined(body) => {
                 let (first, second) = (Ref::of(&body.first), Ref::of(&body.second));
@@ -373,7 +377,8 @@ impl Consolidation {
                 }
             }
             What::Recipient => self.retract_recipient_fact(&name),
-            What::Notice => self.retract_notice_fact(&name),
+            What::Notice(row) => self.retract_notice_fact(row, &name),
+            What::Delivery => self.retract_delivery(&name),
             What::Join => {
                 if let Some((first, second)) = self.joins.retract(&name) {
                     self.touch([first, second]);

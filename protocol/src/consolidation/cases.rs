@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use super::Consolidation;
 use super::identity::Dirt;
-use super::key::{Author, Ref};
+use super::key::{Author, Ref, push_tight};
 use super::referrals::{NONE, Role};
 use super::tally::Tally;
 use crate::entry::NoticeId;
@@ -36,8 +36,8 @@ pub(super) struct Content {
     hashes: Vec<u32>,
     /// Its first member's time and name.
     pub(super) age: (Timestamp, Ref),
-    /// Open notices that belong to it.
-    pub(super) homes: BTreeSet<(Seniority, u32)>,
+    /// Open notices that belong to it, oldest first; mostly one.
+    pub(super) homes: Vec<(Seniority, u32)>,
     rank: Rank,
     /// The content that anchors its case; itself if it is one.
     case: u32,
@@ -49,18 +49,22 @@ pub(super) struct Content {
 /// All contents.
 #[derive(Default)]
 pub(super) struct Contents {
-    rows: Vec<Option<Content>>,
+    /// Boxed, because growing must not move millions of contents at once.
+    rows: Vec<Option<Box<Content>>>,
     free: Vec<u32>,
     /// Anchors by age.
     anchors: BTreeSet<(Timestamp, Ref, u32)>,
 }
 
 /// Contents whose case is to be found, in order of rank.
-type Queue = BTreeSet<(Rank, u32)>;
+pub(super) type Queue = BTreeSet<(Rank, u32)>;
+
+/// Most contents whose case is found with the entry that moved them.
+const EAGER_MAX: usize = 256;
 
 impl Contents {
     pub(super) fn get(&self, row: u32) -> Option<&Content> {
-        self.rows.get(row as usize)?.as_ref()
+        self.rows.get(row as usize)?.as_deref()
     }
 
     pub(super) fn content(&self, row: u32) -> &Content {
@@ -81,19 +85,19 @@ impl Contents {
 
     /// Rows in no meaningful order.
     pub(super) fn rows(&self) -> impl Iterator<Item = (u32, &Content)> {
-        (0..).zip(&self.rows).filter_map(|(row, content)| Some((row, content.as_ref()?)))
+        (0..).zip(&self.rows).filter_map(|(row, content)| Some((row, content.as_deref()?)))
     }
 
     fn add(&mut self, content: Content) -> u32 {
         if let Some(row) = self.free.pop() {
-            self.rows[row as usize] = Some(content);
+            self.rows[row as usize] = Some(Box::new(content));
             return row;
         }
-        self.rows.push(Some(content));
+        self.rows.push(Some(Box::new(content)));
         u32::try_from(self.rows.len() - 1).expect("fewer than 2^32 contents")
     }
 
-    fn remove(&mut self, row: u32) -> Content {
+    fn remove(&mut self, row: u32) -> Box<Content> {
         self.free.push(row);
         self.rows[row as usize].take().expect("rows of contents are dropped with the content")
     }
@@ -111,6 +115,11 @@ impl Contents {
         star.sort_unstable_by_key(|row| self.content(*row).age);
         star.insert(0, anchor);
         star
+    }
+
+    /// Whether a case has more than `max` contents or its anchor more than `max` referrals.
+    pub(super) fn is_crowded(&self, anchor: u32, max: usize) -> bool {
+        self.get(anchor).is_some_and(|content| content.star.len() > max || content.members.len() > max)
     }
 
     /// The open notices of a case, oldest first.
@@ -138,8 +147,16 @@ impl Content {
 
 impl Consolidation {
     /// Puts new contents in the place of old ones, then brings homes of notices and cases up to date.
-    pub(super) fn replace_contents(&mut self, old: BTreeSet<u32>, groups: Vec<Vec<u32>>, dirt: &Dirt) {
-        let mut queue = Queue::new();
+    ///
+    /// With `eager`, what moves beyond a bound waits until everything is settled.
+    pub(super) fn replace_contents(
+        &mut self,
+        old: BTreeSet<u32>,
+        groups: Vec<Vec<u32>>,
+        dirt: &Dirt,
+        eager: bool,
+    ) {
+        let mut queue = if eager { Queue::new() } else { std::mem::take(&mut self.unarranged) };
         let mut notices = dirt.notices.clone();
         let (mut kept, mut fresh) = (BTreeSet::new(), Vec::new());
         for members in groups {
@@ -167,7 +184,7 @@ impl Consolidation {
         for notice in notices {
             self.rehome(notice, &mut queue);
         }
-        self.arrange(queue);
+        self.arrange(queue, if eager { EAGER_MAX } else { usize::MAX });
         for row in kept {
             self.examine_case_of(row);
         }
@@ -197,7 +214,7 @@ impl Consolidation {
     fn add_content(&mut self, members: Vec<u32>, hashes: Vec<u32>, queue: &mut Queue) {
         let age = self.referrals.age(members[0]);
         let rank = Rank::Dated(age.0, age.1);
-        let homes = BTreeSet::new();
+        let homes = Vec::new();
         let (star, tally) = (BTreeSet::new(), Tally::default());
         let row = self.contents.add(Content { members, hashes, age, homes, rank, case: NONE, star, tally });
         let content = self.contents.content(row);
@@ -239,11 +256,13 @@ impl Consolidation {
         if before != after {
             self.notices.set_home(notice, after);
             if let Some((content, seniority)) = before {
-                self.contents.content_mut(content).homes.remove(&(seniority, notice));
+                self.contents.content_mut(content).homes.retain(|home| *home != (seniority, notice));
                 self.rerank(content, queue);
             }
             if let Some((content, seniority)) = after {
-                self.contents.content_mut(content).homes.insert((seniority, notice));
+                let homes = &mut self.contents.content_mut(content).homes;
+                push_tight(homes, (seniority, notice));
+                homes.sort_unstable();
                 self.rerank(content, queue);
             }
         }
@@ -345,8 +364,19 @@ impl Consolidation {
     }
 
     /// Finds the case of every content in the queue, and of those that change with it.
-    fn arrange(&mut self, mut queue: Queue) {
+    ///
+    /// What is beyond `max` waits: whenever an anchor changes, all that it could move are queued, so the order in which
+    /// parts of the queue are worked off does not matter in the end.
+    fn arrange(&mut self, mut queue: Queue, max: usize) {
+        let mut arranged = 0;
         while let Some((rank, row)) = queue.pop_first() {
+            if arranged == max {
+                self.unarranged.insert((rank, row));
+                self.unarranged.append(&mut queue);
+                self.deferrals += 1;
+                return;
+            }
+            arranged += 1;
             if self.contents.get(row).is_none_or(|content| content.rank != rank) {
                 continue;
             }

@@ -16,8 +16,8 @@ use crate::time::Timestamp;
 
 /// Most connected referrals that applying an entry groups at once.
 const EAGER_MAX: usize = 256;
-/// Most changes that wait before they are settled all together.
-const DEFERRED_MAX: usize = 1_024;
+/// Most entries that leave something for later before all that is settled together.
+const DEFERRALS_MAX: usize = 1_024;
 
 /// What changed since it was last worked out.
 #[derive(Default)]
@@ -33,12 +33,12 @@ pub(super) struct Dirt {
 }
 
 impl Dirt {
-    fn len(&self) -> usize {
-        self.referrals.len() + self.items.len() + self.prints.len() + self.cases_of.len() + self.notices.len()
-    }
-
     fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.referrals.is_empty()
+            && self.items.is_empty()
+            && self.prints.is_empty()
+            && self.cases_of.is_empty()
+            && self.notices.is_empty()
     }
 
     fn merge(&mut self, mut other: Self) {
@@ -88,8 +88,9 @@ impl Consolidation {
     pub fn settle(&mut self) {
         let mut dirt = std::mem::take(&mut self.deferred);
         dirt.merge(std::mem::take(&mut self.dirt));
+        self.deferrals = 0;
         if let Some(region) = self.explore(&dirt, usize::MAX) {
-            self.regroup(&region, &dirt);
+            self.regroup(&region, &dirt, false);
         }
         self.tally_all();
     }
@@ -101,10 +102,13 @@ impl Consolidation {
         }
         let dirt = std::mem::take(&mut self.dirt);
         match self.explore(&dirt, EAGER_MAX) {
-            Some(region) => self.regroup(&region, &dirt),
-            None => self.deferred.merge(dirt),
+            Some(region) => self.regroup(&region, &dirt, true),
+            None => {
+                self.deferred.merge(dirt);
+                self.deferrals += 1;
+            }
         }
-        if self.deferred.len() > DEFERRED_MAX {
+        if self.deferrals > DEFERRALS_MAX {
             self.settle();
         }
     }
@@ -115,22 +119,29 @@ impl Consolidation {
         let mut queue: Vec<u32> = dirt.referrals.iter().copied().collect();
         for id in &dirt.items {
             region.items.insert(*id);
+            if self.keyring.items.rows(id).len() > max {
+                return None;
+            }
             queue.extend(self.keyring.items.rows(id));
         }
         for digest in &dirt.prints {
             region.prints.insert(*digest);
+            if self.keyring.prints.rows(digest).len() > max {
+                return None;
+            }
             queue.extend(self.joined_by(digest));
         }
         while let Some(row) = queue.pop() {
-            if queue.len() > max {
-                return None;
-            }
             if !region.referrals.insert(row) {
                 continue;
             }
             let lineage = self.referrals.lineage(row);
             if lineage.content != NONE && region.contents.insert(lineage.content) {
-                queue.extend(&self.contents.content(lineage.content).members);
+                let members = &self.contents.content(lineage.content).members;
+                if members.len() > max {
+                    return None;
+                }
+                queue.extend(members);
             }
             if !lineage.posted {
                 continue;
@@ -138,19 +149,29 @@ impl Consolidation {
             let version = self.referrals.reading(row);
             for item in &version.items {
                 if region.items.insert(item.id) {
-                    queue.extend(self.keyring.items.rows(&item.id));
+                    let rows = self.keyring.items.rows(&item.id);
+                    if rows.len() > max {
+                        return None;
+                    }
+                    queue.extend(rows);
                 }
             }
             for print in
                 version.prints.iter().filter(|print| matches!(print.role, Role::Same | Role::Weak(_)))
             {
                 if region.prints.insert(print.digest) {
+                    if self.keyring.prints.rows(&print.digest).len() > max {
+                        return None;
+                    }
                     queue.extend(self.joined_by(&print.digest));
                 }
             }
             queue.extend(self.joined_with(row).map(|(_, other)| other));
+            if region.referrals.len() > max {
+                return None;
+            }
         }
-        (region.referrals.len() <= max).then_some(region)
+        Some(region)
     }
 
     /// Standing referrals whose content itself has this digest, by their word.
@@ -182,7 +203,7 @@ impl Consolidation {
     }
 
     /// Groups a region into contents and brings cases and notices up to date.
-    fn regroup(&mut self, region: &Region, dirt: &Dirt) {
+    fn regroup(&mut self, region: &Region, dirt: &Dirt, eager: bool) {
         let rows: Vec<u32> =
             region.referrals.iter().copied().filter(|row| self.referrals.lineage(*row).posted).collect();
         let place: BTreeMap<u32, u32> = rows.iter().copied().zip(0..).collect();
@@ -215,7 +236,7 @@ impl Consolidation {
         for group in &mut groups {
             group.sort_unstable_by_key(|row| self.referrals.age(*row));
         }
-        self.replace_contents(region.contents.clone(), groups, dirt);
+        self.replace_contents(region.contents.clone(), groups, dirt, eager);
     }
 
     /// The standing referrals of one address, cut where another file was found there: a locator is a place.

@@ -81,6 +81,14 @@ impl Place {
     }
 }
 
+/// Adds to a list that mostly stays short, without the room that `push` would leave.
+pub(super) fn push_tight<T>(list: &mut Vec<T>, value: T) {
+    if list.len() == list.capacity() {
+        list.reserve_exact(1 + list.len() / 2);
+    }
+    list.push(value);
+}
+
 /// Rows under one key: mostly one, sometimes many, without order.
 #[derive(Clone, Debug)]
 pub(super) enum Postings {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Consolidation;
 use super::cases::Seniority;
-use super::key::{Author, Place, Ref, Table};
+use super::key::{Author, Place, Ref, Table, push_tight};
 use super::view::NoticeState;
 use crate::entry::answer::{Answer, Delivery, ItemAnswer};
 use crate::entry::notice::{NoticeFacts, NoticeItem, Originator};
@@ -126,14 +126,15 @@ pub(super) struct Folded<'a> {
 /// All notices.
 #[derive(Default)]
 pub(super) struct Notices {
-    rows: Vec<Notice>,
+    #[expect(clippy::vec_box, reason = "growing must not move millions of notices at once")]
+    rows: Vec<Box<Notice>>,
     by_id: BTreeMap<NoticeId, u32>,
     /// Notices whose entries name a referral or an endorsement.
     by_name: Table<Ref>,
     /// Issued notices by recipient.
     by_recipient: BTreeMap<RecipientId, BTreeSet<(Seniority, u32)>>,
-    /// The notices that an entry speaks about.
-    by_entry: BTreeMap<Ref, Vec<u32>>,
+    /// The notices that a delivery speaks about.
+    by_delivery: BTreeMap<Ref, Box<[u32]>>,
     pub(super) open: u64,
     pub(super) merged: u64,
     pub(super) withdrawn: u64,
@@ -298,13 +299,12 @@ impl Notices {
         self.by_recipient.get(recipient).into_iter().flatten().map(|(_, row)| *row).collect()
     }
 
-    fn row_of(&mut self, id: NoticeId, entry: Ref) -> u32 {
+    fn row_of(&mut self, id: NoticeId) -> u32 {
         let next = u32::try_from(self.rows.len()).expect("fewer than 2^32 notices");
         let row = *self.by_id.entry(id).or_insert(next);
         if row == next {
-            self.rows.push(Notice::new(id));
+            self.rows.push(Box::new(Notice::new(id)));
         }
-        self.by_entry.entry(entry).or_default().push(row);
         row
     }
 
@@ -343,32 +343,39 @@ impl Notices {
 }
 
 impl Consolidation {
-    /// Takes up what a `notice.*` entry says.
-    pub(super) fn notice_fact(&mut self, entry: Ref, at: Timestamp, place: Place, body: &Body) {
+    /// Takes up what a `notice.*` entry says; returns the notice's row.
+    pub(super) fn notice_fact(
+        &mut self,
+        entry: Ref,
+        at: Timestamp,
+        place: Place,
+        body: &Body,
+    ) -> Option<u32> {
         let (id, epoch) = match body {
             Body::NoticeIssued(b) => (b.notice, b.epoch),
             Body::NoticeRevised(b) => (b.notice, b.epoch),
             Body::NoticeMerged(b) => (b.notice, b.epoch),
             Body::NoticeWithdrawn(b) => (b.notice, b.epoch),
-            _ => return,
+            _ => return None,
         };
-        let row = self.notices.row_of(id, entry);
+        let row = self.notices.row_of(id);
         let notice = &mut self.notices.rows[row as usize];
         let by = u32::try_from(notice.said.len()).expect("fewer than 2^32 entries about one notice");
         let revises = matches!(body, Body::NoticeRevised(_));
-        notice.said.push(Said { entry, at, epoch, place, revises });
+        push_tight(&mut notice.said, Said { entry, at, epoch, place, revises });
         let mut named = Vec::new();
         match body {
             Body::NoticeIssued(b) => {
                 let anchor = Ref::of(&b.anchor);
                 named.push(anchor);
-                notice.issues.push(Op { by, what: Issue { recipient: b.recipient.clone(), anchor } });
-                notice.facts.push(Op { by, what: b.facts.clone() });
+                let issue = Issue { recipient: b.recipient.clone(), anchor };
+                push_tight(&mut notice.issues, Op { by, what: issue });
+                push_tight(&mut notice.facts, Op { by, what: b.facts.clone() });
                 notice.add_items(by, &b.items);
                 notice.add_originators(by, &b.originators, &mut named);
             }
             Body::NoticeRevised(b) => {
-                notice.facts.push(Op { by, what: b.facts.clone() });
+                push_tight(&mut notice.facts, Op { by, what: b.facts.clone() });
                 notice.add_items(by, &b.items_added);
                 notice
                     .items
@@ -376,7 +383,7 @@ impl Consolidation {
                 notice.add_originators(by, &b.originators_added, &mut named);
                 for originator in &b.originators_withdrawn {
                     let what = OriginatorOp::Withdraw(Ref::of(originator));
-                    notice.originators.push(Op { by, what });
+                    push_tight(&mut notice.originators, Op { by, what });
                 }
             }
             Body::NoticeMerged(b) => notice.closings.push(Op { by, what: NoticeState::Merged(b.into) }),
@@ -386,6 +393,7 @@ impl Consolidation {
             self.notices.name(name, row);
         }
         self.refresh_notice(row);
+        Some(row)
     }
 
     pub(super) fn refresh_notice(&mut self, row: u32) {
@@ -400,47 +408,63 @@ impl Consolidation {
         }
     }
 
-    /// Forgets what an entry said about notices, because another entry owns its id.
-    pub(super) fn retract_notice_fact(&mut self, entry: &Ref) {
-        for row in self.notices.by_entry.remove(entry).unwrap_or_default() {
-            let notice = &mut self.notices.rows[row as usize];
-            let answers = notice.answers.len();
-            notice.retract(entry);
-            self.notices.answers -= (answers - notice.answers.len()) as u64;
-            self.refresh_notice(row);
+    /// Forgets what an entry said about a notice, because another entry owns its id.
+    pub(super) fn retract_notice_fact(&mut self, row: u32, entry: &Ref) {
+        let notice = &mut self.notices.rows[row as usize];
+        let answers = notice.answers.len();
+        notice.retract(entry);
+        self.notices.answers -= (answers - notice.answers.len()) as u64;
+        self.refresh_notice(row);
+    }
+
+    pub(super) fn retract_delivery(&mut self, entry: &Ref) {
+        for row in self.notices.by_delivery.remove(entry).unwrap_or_default() {
+            self.retract_notice_fact(row, entry);
         }
     }
 
-    pub(super) fn answer_fact(&mut self, entry: Ref, at: Timestamp, body: &Answer) {
-        let row = self.notices.row_of(body.notice, entry);
-        self.notices.rows[row as usize].answers.push(Answered {
-            entry,
-            at,
-            recipient: body.recipient.clone(),
-            external_ref: body.external_ref.as_ref().map(|text| text.as_str().into()),
-            signed: body.signed.is_some(),
-            items: body.items.to_vec().into(),
-        });
+    /// Takes up an answer; returns the notice's row.
+    pub(super) fn answer_fact(&mut self, entry: Ref, at: Timestamp, body: &Answer) -> u32 {
+        let row = self.notices.row_of(body.notice);
+        push_tight(
+            &mut self.notices.rows[row as usize].answers,
+            Answered {
+                entry,
+                at,
+                recipient: body.recipient.clone(),
+                external_ref: body.external_ref.as_ref().map(|text| text.as_str().into()),
+                signed: body.signed.is_some(),
+                items: body.items.to_vec().into(),
+            },
+        );
         self.notices.answers += 1;
+        row
     }
 
     pub(super) fn delivery_fact(&mut self, entry: Ref, at: Timestamp, body: &Delivery) {
-        for id in super::keyring::unique(body.notices.iter().copied()) {
-            let row = self.notices.row_of(id, entry);
-            self.notices.rows[row as usize].deliveries.push(Delivered {
-                entry,
-                recipient: body.recipient.clone(),
-                channel: body.channel,
-                received_at: body.received_at,
-                at,
-            });
+        let ids = super::keyring::unique(body.notices.iter().copied());
+        let rows: Box<[u32]> = ids.into_iter().map(|id| self.notices.row_of(id)).collect();
+        for row in &rows {
+            push_tight(
+                &mut self.notices.rows[*row as usize].deliveries,
+                Delivered {
+                    entry,
+                    recipient: body.recipient.clone(),
+                    channel: body.channel,
+                    received_at: body.received_at,
+                    at,
+                },
+            );
         }
+        self.notices.by_delivery.insert(entry, rows);
     }
 }
 
 impl Notice {
     fn add_items(&mut self, by: u32, items: &[NoticeItem]) {
-        self.items.extend(items.iter().map(|item| Op { by, what: ItemOp::Add(item.clone()) }));
+        for item in items {
+            push_tight(&mut self.items, Op { by, what: ItemOp::Add(item.clone()) });
+        }
     }
 
     fn add_originators(&mut self, by: u32, originators: &[Originator], named: &mut Vec<Ref>) {
@@ -455,7 +479,8 @@ impl Notice {
                 reference: originator.reference.clone(),
                 transmitted_by: originator.transmitted_by.clone(),
             };
-            self.originators.push(Op { by, what: OriginatorOp::Add(entry, Box::new(stands)) });
+            let what = OriginatorOp::Add(entry, Box::new(stands));
+            push_tight(&mut self.originators, Op { by, what });
         }
     }
 }

@@ -128,7 +128,8 @@ pub(super) struct Endorsement {
 /// All of them.
 #[derive(Default)]
 pub(super) struct Referrals {
-    lineages: Vec<Lineage>,
+    #[expect(clippy::vec_box, reason = "growing must not move millions of referrals at once")]
+    lineages: Vec<Box<Lineage>>,
     rows: BTreeMap<Ref, u32>,
     /// Amendments by the referral they name.
     amendments: BTreeMap<Ref, Vec<Version>>,
@@ -151,7 +152,7 @@ impl Referrals {
 
     #[cfg(test)]
     pub(super) fn try_lineage(&self, row: u32) -> Option<&Lineage> {
-        self.lineages.get(row as usize)
+        self.lineages.get(row as usize).map(|lineage| &**lineage)
     }
 
     pub(super) fn lineage_mut(&mut self, row: u32) -> &mut Lineage {
@@ -242,7 +243,8 @@ impl Referrals {
     pub(super) fn add(&mut self, first: Version) -> u32 {
         let row = u32::try_from(self.lineages.len()).expect("fewer than 2^32 referrals");
         self.rows.insert(first.entry, row);
-        self.lineages.push(Lineage { first, content: NONE, posted: false, endorsed: 0, retracted: false });
+        let lineage = Lineage { first, content: NONE, posted: false, endorsed: 0, retracted: false };
+        self.lineages.push(Box::new(lineage));
         row
     }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::Consolidation;
 use super::view::{Counts, NoticeState};
 
-/// Cases of at most so many referrals are counted with the entry that changed them, larger ones when settling.
+/// Cases of at most so many contents, and so many referrals of the anchor, are counted with the entry that changed them, larger ones when settling.
 const SMALL_CASE_MAX: usize = 256;
 /// Most cases that wait to be counted.
 const WAITING_MAX: usize = 4_096;
@@ -28,12 +28,10 @@ impl Consolidation {
         }
         let waiting = std::mem::take(&mut self.agenda.tally);
         for anchor in waiting {
-            let contents = self.contents.of_case(anchor);
-            let size: usize = contents.iter().map(|row| self.contents.content(*row).members.len()).sum();
-            if size <= SMALL_CASE_MAX {
-                self.tally(anchor);
-            } else {
+            if self.contents.is_crowded(anchor, SMALL_CASE_MAX) {
                 self.agenda.tally.insert(anchor);
+            } else {
+                self.tally(anchor);
             }
         }
     }

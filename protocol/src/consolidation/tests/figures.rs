@@ -30,14 +30,17 @@ fn entries(world: &mut World, from: u64) -> Vec<(Position, Entry)> {
         body.reference = format!("PH-2026-{n:06}").parse().expect("a text");
         body.reasons =
             "Propaganda of a listed entity, seen on the date given. ".repeat(3).parse().expect("a text");
-        entries.push(
-            world.entry(
-                ["FR", "DE", "BE"][random(&mut world.seed) as usize % 3],
-                Body::Referral(Box::new(body)),
-            ),
-        );
+        let who = ["FR", "DE", "BE"][random(&mut world.seed) as usize % 3];
+        entries.push(world.entry(who, Body::Referral(Box::new(body))));
     }
     entries
+}
+
+/// What the process holds, where the system tells.
+fn resident() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.unwrap_or("unknown").trim().to_owned()
 }
 
 #[test]
@@ -58,6 +61,7 @@ fn figures() {
             ROUND as f64 / start.elapsed().as_secs_f64()
         );
     }
+    println!("{} in memory", resident());
     let (mut issued, mut asking, mut applying) = (0, Duration::ZERO, Duration::ZERO);
     loop {
         let start = Instant::now();
@@ -80,8 +84,9 @@ fn figures() {
         each(asking),
         each(applying)
     );
+    println!("{} in memory", resident());
     println!("{:?}", world.state.counts());
-    let url = "https://host-x.example/v/00000099".parse().expect("an address");
+    let url = "https://host-x.example/v/00000102".parse().expect("an address");
     let start = Instant::now();
     for _ in 0..1_000 {
         assert!(!world.state.lookup_address(&url).is_empty());
@@ -97,4 +102,39 @@ fn figures() {
     let start = Instant::now();
     world.state.state_digest();
     println!("state digest: {:.2} s", start.elapsed().as_secs_f64());
+    crowds();
+}
+
+/// Referrals meant to be slow: all of one address, then near pictures each older than all before.
+#[expect(clippy::disallowed_methods, reason = "it measures")]
+fn crowds() {
+    let mut world = World::new();
+    let others = entries(&mut world, 0);
+    let round = |world: &mut World, what: &str, referrals: Vec<(Position, Entry)>| {
+        let (count, mut worst, start) = (referrals.len(), Duration::ZERO, Instant::now());
+        for (position, entry) in referrals {
+            let start = Instant::now();
+            world.state.apply(position, &entry);
+            worst = worst.max(start.elapsed());
+        }
+        let rate = count as f64 / start.elapsed().as_secs_f64();
+        let settle = Instant::now();
+        world.state.settle();
+        println!("{what}: {rate:.0} per second, slowest {worst:?}, settled in {:?}", settle.elapsed());
+    };
+    let crowd: Vec<_> = (0..ROUND)
+        .map(|_| world.entry("FR", Body::Referral(Box::new(referral(&["https://nobody.example/1"])))))
+        .collect();
+    round(&mut world, "one address", crowd);
+    let near = |world: &mut World, n: u64| {
+        let digits = format!("{:064x}", 1_u128 << (n % 100)).replace('0', "5");
+        let value = print(&format!("pdq:{digits}:q90"));
+        let body = with(referral(&[&format!("https://nobody.example/near/{n}")]), vec![is(value)]);
+        let (position, mut entry) = world.entry("FR", Body::Referral(Box::new(body)));
+        entry.at = Timestamp::from_seconds(900_000 - i64::try_from(n).expect("small"));
+        (position, entry)
+    };
+    let crowd: Vec<_> = (0..5_000).map(|n| near(&mut world, n)).collect();
+    round(&mut world, "near pictures, each older", crowd);
+    round(&mut world, "others", others);
 }
