@@ -22,6 +22,7 @@ use concert_protocol::time::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 pub use alarms::{AlarmLog, RaisedAlarm};
+pub use core::CoreError;
 pub use own_log::OwnLogError;
 pub use projection::{EntryRecord, ListKey, entry_key, feed_key, feed_prefix, find_entry, row_body};
 pub use roster_file::{RosterFileError, RosterFiles};

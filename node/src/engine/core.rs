@@ -211,7 +211,7 @@ impl Core {
     fn apply_roster(&mut self, at: Timestamp, signed: SignedRoster) -> Result<u64, RosterFileError> {
         let roster = Arc::new(self.rosters.apply(signed)?);
         let version = roster.version();
-        for log in roster.logs().cloned() {
+        for log in roster.logs() {
             if let std::collections::btree_map::Entry::Vacant(vacant) = self.journals.entry(log.clone()) {
                 let (journal, _) = LogJournal::open(&self.data.log(&log), 0)?;
                 self.shared

@@ -486,13 +486,22 @@ fn check_record(
     Ok(Box::new(checked))
 }
 
-fn check_entry(log: &LogId, roster: &Roster, index: u64, bytes: &[u8], trust: Trust) -> Result<Entry, EntryError> {
+fn check_entry(
+    log: &LogId,
+    roster: &Roster,
+    index: u64,
+    bytes: &[u8],
+    trust: Trust,
+) -> Result<Entry, EntryError> {
     if trust == Trust::Checked {
         return Entry::decode(&Envelope::open(bytes)?);
     }
     Entry::verify(bytes, &log.member, |key| {
         // The log decides whose keys count; a key id that names somebody else's is no key here.
-        (key.member == log.member).then(|| roster.signing_key(log, index, &key.fingerprint)).flatten().cloned()
+        (key.member == log.member)
+            .then(|| roster.signing_key(log, index, &key.fingerprint))
+            .flatten()
+            .cloned()
     })
 }
 

@@ -181,14 +181,16 @@ pub fn start(options: StartOptions) -> Result<Running, StartError> {
 
     let at = now();
     let stored = stored_logs(&journals, &options.member);
-    let replica = Replica::new(
-        options.replica.clone(),
-        roster.clone(),
-        options.member.clone(),
-        keys.cosigner.clone(),
-        stored,
-        at,
-    );
+    let mut config = options.replica.clone();
+    let own_entries = own.as_ref().and_then(|own| journals.get(own.log())).map_or(0, LogJournal::size);
+    let forgot = own.as_ref().is_some_and(OwnLog::memory_is_new) && own_entries > 0;
+    if forgot || data.restored().exists() {
+        // Time alone does not tell what was signed; only peers, or an operator who knows, can.
+        tracing::warn!("what was signed last is not known here: peers are asked before anything is signed");
+        config.own_head_wait = Duration::MAX;
+    }
+    let replica =
+        Replica::new(config, roster.clone(), options.member.clone(), keys.cosigner.clone(), stored, at);
     let shared = Arc::new(Shared {
         me: options.member.clone(),
         started: at,
