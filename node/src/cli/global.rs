@@ -31,6 +31,7 @@ pub struct Global {
     /// How long to wait for the node, as in 500ms, 30s or 2m
     #[arg(long, global = true, hide_short_help = true, value_name = "TIME", default_value = "30s", value_parser = parse_duration)]
     pub timeout: Duration,
+    /// Form of the result.
     #[arg(
         short = 'o',
         long = "output",

@@ -213,7 +213,7 @@ impl Core {
         let version = roster.version();
         for log in roster.logs() {
             if let std::collections::btree_map::Entry::Vacant(vacant) = self.journals.entry(log.clone()) {
-                let (journal, _) = LogJournal::open(&self.data.log(&log), 0)?;
+                let (journal, _) = LogJournal::open(&self.data.log(log), 0)?;
                 self.shared
                     .readers
                     .write()
