@@ -15,6 +15,7 @@ mod due;
 mod explain;
 mod holds;
 mod identity;
+mod joins;
 mod key;
 mod keyring;
 mod lookup;
@@ -55,7 +56,8 @@ pub use view::{
 use agenda::Agenda;
 use cases::{Contents, Queue};
 use holds::Holds;
-use identity::{Contradictions, Dirt, Joins};
+use identity::Dirt;
+use joins::{Contradictions, Joins};
 use key::{Author, Place, Ref};
 use keyring::Keyring;
 use notices::Notices;

@@ -7,12 +7,13 @@ use std::ops::Bound;
 use super::Consolidation;
 use super::Position;
 use super::key::Ref;
-use super::notices::Notice;
+use super::notices::{Answered, Delivered, Notice};
 use super::view::{
     AnswerView, CaseView, DeliveryView, HoldView, ItemOutcome, NoticeEntryView, NoticeItemView, NoticeState,
     NoticeView, OriginatorView, RecipientView, ReferralAnswer, ReferralState, ReferralView, ReferredItemView,
 };
 use crate::content::Locator;
+use crate::entry::answer::ItemAnswer;
 use crate::entry::text::RecipientId;
 use crate::entry::{EntryRef, ItemId, NoticeId};
 
@@ -233,14 +234,7 @@ impl Consolidation {
                 answer.items.iter().find(|about| about.item == *item).map(|about| (answer, about))
             });
         let (answer, about) = about.max_by_key(|(answer, _)| (answer.at, answer.entry))?;
-        Some(ItemOutcome {
-            outcome: about.outcome,
-            at: about.at,
-            reason: about.reason.as_ref().map(|text| text.as_str().into()),
-            countries: about.countries.to_vec(),
-            answer: answer.entry.entry(),
-            answered_at: answer.at,
-        })
+        Some(item_outcome(answer, about))
     }
 
     /// A recipient's record in force.
@@ -275,20 +269,21 @@ fn outcomes(notice: &Notice) -> BTreeMap<ItemId, ItemOutcome> {
     let mut latest = BTreeMap::new();
     for answer in answers {
         for about in &answer.items {
-            latest.insert(
-                about.item,
-                ItemOutcome {
-                    outcome: about.outcome,
-                    at: about.at,
-                    reason: about.reason.as_ref().map(|text| text.as_str().into()),
-                    countries: about.countries.to_vec(),
-                    answer: answer.entry.entry(),
-                    answered_at: answer.at,
-                },
-            );
+            latest.insert(about.item, item_outcome(answer, about));
         }
     }
     latest
+}
+
+fn item_outcome(answer: &Answered, about: &ItemAnswer) -> ItemOutcome {
+    ItemOutcome {
+        outcome: about.outcome,
+        at: about.at,
+        reason: about.reason.as_ref().map(|text| text.as_str().into()),
+        countries: about.countries.to_vec(),
+        answer: answer.entry.entry(),
+        answered_at: answer.at,
+    }
 }
 
 /// The recipient's answers; others have nothing to answer.
@@ -313,7 +308,7 @@ fn deliveries(notice: &Notice, recipient: &RecipientId) -> Vec<DeliveryView> {
     let mut deliveries: Vec<_> =
         notice.deliveries.iter().filter(|delivery| delivery.recipient == *recipient).collect();
     deliveries.sort_unstable_by_key(|delivery| (delivery.at, delivery.entry));
-    let view = |delivery: &super::notices::Delivered| DeliveryView {
+    let view = |delivery: &Delivered| DeliveryView {
         entry: delivery.entry.entry(),
         channel: delivery.channel,
         received_at: delivery.received_at,
