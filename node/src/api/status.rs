@@ -122,6 +122,9 @@ struct NodeStatus {
     /// Digest of the derived state; equal at members who have applied the same entries.
     #[serde(skip_serializing_if = "Option::is_none")]
     state_digest: Option<String>,
+    /// With `digest`: how many items are answered on notices that each member stands behind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answered_items_by_member: Option<std::collections::BTreeMap<String, u64>>,
 }
 
 /// What the roster makes of a node.
@@ -302,14 +305,17 @@ async fn node_status(context: &ApiContext, digest: bool) -> Result<NodeStatus, P
     } else {
         NodeRole::Mirror
     };
-    let state_digest = if digest {
+    let (state_digest, answered_items_by_member) = if digest {
         let shared = context.engine().shared_arc();
         // Over a large state this takes long enough to be in the way of other requests on this thread.
-        let digest =
-            tokio::task::spawn_blocking(move || shared.consolidation_mut().state_digest().to_string());
-        Some(digest.await.map_err(|error| internal(&error))?)
+        let worked_out = tokio::task::spawn_blocking(move || {
+            let reached = shared.consolidation().answered_items_by_member();
+            (shared.consolidation_mut().state_digest().to_string(), reached)
+        });
+        let (digest, reached) = worked_out.await.map_err(|error| internal(&error))?;
+        (Some(digest), Some(reached.into_iter().map(|(member, items)| (member.to_string(), items)).collect()))
     } else {
-        None
+        (None, None)
     };
     let counts = shared.consolidation().counts().into();
     Ok(NodeStatus {
@@ -323,5 +329,6 @@ async fn node_status(context: &ApiContext, digest: bool) -> Result<NodeStatus, P
         alarms: shared.alarms.recent().len(),
         store_bytes: shared.store.size_on_disk(),
         state_digest,
+        answered_items_by_member,
     })
 }

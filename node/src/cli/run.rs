@@ -113,6 +113,7 @@ fn rules(settings: &Settings) -> Result<LocatorRules, Failure> {
 
 /// The HTTP door, open but not yet served.
 struct Door {
+    access: Access,
     listener: TcpListener,
     router: Router,
     closing: CancellationToken,
@@ -149,8 +150,8 @@ async fn open_door(settings: &Settings, running: &Running) -> Result<Door, Failu
     };
     // Ends with the engine, and before it when the node is told to stop.
     let closing = running.stopping.child_token();
-    let router = api::router(ApiContext::new(running.engine.clone(), access, bounds, closing.clone()));
-    Ok(Door { listener, router, closing, url })
+    let router = api::router(ApiContext::new(running.engine.clone(), access.clone(), bounds, closing.clone()));
+    Ok(Door { access, listener, router, closing, url })
 }
 
 impl Door {
@@ -171,6 +172,10 @@ impl Door {
             _ = tokio::time::timeout(DRAIN_MAX, server) => {}
             // Whoever asks twice does not want to wait.
             _ = interrupts.next() => {}
+        }
+        // Who read what is written in batches; the last one goes out before the engine stops.
+        if let Err(error) = self.access.flush().await {
+            tracing::error!(%error, "the last lines of the access log were not written");
         }
         Ok(())
     }

@@ -244,6 +244,8 @@ impl Projection {
             };
             let authored = !worked && self.author_due();
             if !worked && !authored {
+                // Holds end and crowded cases settle by time alone.
+                self.shared.consolidation_mut().advance(now());
                 wake.wait(self.pause());
             }
         }

@@ -16,6 +16,7 @@ use crate::content::Locator;
 use crate::entry::answer::ItemAnswer;
 use crate::entry::text::RecipientId;
 use crate::entry::{EntryRef, ItemId, NoticeId};
+use crate::member::MemberId;
 
 impl Consolidation {
     /// A referral by its own name, that of one of its amendments, or that of an endorsement of it.
@@ -173,6 +174,21 @@ impl Consolidation {
         let known = self.notices.by_id().range((from, Bound::Unbounded));
         let issued = known.filter(|(_, row)| self.notices.notice(**row).header.is_some());
         issued.take(limit).map(|(id, _)| *id).collect()
+    }
+
+    /// For every member how many items are answered on notices that it stands behind: whom answers reached. Reads
+    /// every notice, so it takes a moment.
+    pub fn answered_items_by_member(&self) -> BTreeMap<MemberId, u64> {
+        let mut reached = BTreeMap::new();
+        for view in self.notices(None, usize::MAX).iter().filter_map(|id| self.notice(id)) {
+            let answered = view.items.iter().filter(|item| item.outcome.is_some()).count() as u64;
+            let members: BTreeSet<MemberId> =
+                view.originators.into_iter().map(|stands| stands.member).collect();
+            for member in members.into_iter().filter(|_| answered > 0) {
+                *reached.entry(member).or_default() += answered;
+            }
+        }
+        reached
     }
 
     /// A notice that a coordinator issued.
