@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! The node's engine: one thread owns the replica and every journal, another keeps the derived state up to date.
 //!
-//! Data flow: requests and frames come in over bounded channels; [`core`] persists before it sends or acknowledges;
-//! [`projection`] follows the journals, checks each entry's own signature, applies it to the consolidation and the
+//! Data flow: requests and frames come in over bounded channels; `core` persists before it sends or acknowledges;
+//! `projection` follows the journals, checks each entry's own signature, applies it to the consolidation and the
 //! store, and asks the core to author what should exist; [`Engine`] is the cheap handle that everything else holds.
 
 mod alarms;
