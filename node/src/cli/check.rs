@@ -241,7 +241,7 @@ fn summary(context: &Context, results: &[Value]) {
     }
     if let Some(first) = referrals.first() {
         context.output.note(&format!(
-            "{} by {}. hint: concert referral endorse {first}",
+            "{} by {}. hint: concert referral show {first}",
             view::counted(referrals.len() as u64, "referral", "referrals"),
             view::counted(members.len() as u64, "member", "members"),
         ));

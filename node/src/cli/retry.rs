@@ -11,10 +11,22 @@ const AWAY_MAX: Duration = Duration::from_secs(60);
 const PAUSE_FIRST: Duration = Duration::from_millis(200);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// Calls `attempt` until it succeeds, fails for good, or the node was away for a minute.
+/// Calls `attempt` until it succeeds, fails for good, or the node was away for a minute; says so once.
 pub(super) async fn patiently<T>(
     context: &Context,
+    attempt: impl AsyncFnMut() -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    persist(attempt, || context.output.note("the node is away or busy; trying again")).await
+}
+
+/// As [`patiently`], without a word: for many small requests that a node slows down.
+pub(super) async fn quietly<T>(attempt: impl AsyncFnMut() -> Result<T, Failure>) -> Result<T, Failure> {
+    persist(attempt, || {}).await
+}
+
+async fn persist<T>(
     mut attempt: impl AsyncFnMut() -> Result<T, Failure>,
+    say: impl Fn(),
 ) -> Result<T, Failure> {
     let mut pause = PAUSE_FIRST;
     let mut away_since = None;
@@ -24,7 +36,7 @@ pub(super) async fn patiently<T>(
             other => return other,
         };
         let since = *away_since.get_or_insert_with(|| {
-            context.output.note("the node is away or busy; trying again");
+            say();
             Instant::now()
         });
         if since.elapsed() > AWAY_MAX {

@@ -3,6 +3,7 @@
 //!
 //! What keeps the node from its work makes the exit status 1; what only deserves a look is said and leaves it 0.
 
+use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use clap::Args;
@@ -14,6 +15,8 @@ use crate::output::{Exit, Failure, printable};
 
 /// Between two looks with `--watch`.
 const WATCH_PAUSE: Duration = Duration::from_secs(2);
+/// Clears a terminal and begins at its top.
+const CLEAR: &str = "\u{1b}[2J\u{1b}[H";
 /// A roster that ends within this many days deserves a look.
 const EXPIRY_DAYS: u64 = 30;
 /// A log whose author was not heard for this long deserves a look; checkpoints come every few minutes.
@@ -54,6 +57,9 @@ pub(super) fn run(context: &Context, args: &Status) -> Result<(), Failure> {
     let client = Client::new(context)?;
     context.block_on(async {
         loop {
+            if args.watch && std::io::stdout().is_terminal() && !view::for_programs(context) {
+                context.output.text(CLEAR)?;
+            }
             let seen = look(context, args, &client).await;
             if !args.watch {
                 return seen;
@@ -90,13 +96,13 @@ fn show(context: &Context, status: &Value, lines: &[Line]) -> Result<(), Failure
         return context.output.one(status, &[]);
     }
     let now = view::time(status, "now").unwrap_or(Timestamp::EPOCH);
-    let mut text = format!(
-        "concert {} · member {} · {} · up {}\n",
-        view::text(status, "version"),
-        view::text(status, "member"),
-        view::text(status, "node.role"),
-        view::age(status, "node.started", now),
-    );
+    let mut text =
+        format!("concert {} · member {}", view::text(status, "version"), view::text(status, "member"));
+    if status.get("node").is_some() {
+        let (role, up) = (view::text(status, "node.role"), view::age(status, "node.started", now));
+        text.push_str(&format!(" · {role} · up {up}"));
+    }
+    text.push('\n');
     for line in lines {
         let word = match line.health {
             Health::Fine => "ok",

@@ -61,7 +61,7 @@ impl Said {
     /// The JSON written, after all went well.
     pub(crate) fn json(self) -> Value {
         let out = self.ok();
-        serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}"))
+        serde_json::from_str(&out).expect("one JSON document")
     }
 
     /// Checks how it failed: with which status, and that these words were said.
@@ -183,7 +183,8 @@ impl Running {
         });
         let Ok(url) = ready.recv_timeout(PATIENCE) else {
             let _ = child.kill();
-            panic!("the node did not start: {:#?}", log.lock().expect("unpoisoned"));
+            let log = log.lock().expect("unpoisoned").join("\n");
+            unreachable!("the node did not start: {log}");
         };
         Self { child, log, reader: Some(reader), url }
     }

@@ -28,19 +28,10 @@ fn what_is_missing_or_wrong_is_named_with_a_way_out() {
     let site = Site::without_roster();
     site.refused(&[]).failed(3, &["no roster", "concert roster apply"]);
     let site = Site::new();
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let taken = format!(
-        "http.listen={}",
-        taken
-            .local_addr()
-            .map(|address| {
-                // Held until the end of the test.
-                std::mem::forget(taken);
-                address
-            })
-            .expect("an address")
-    );
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = format!("http.listen={}", listener.local_addr().expect("an address"));
     site.refused(&["--set", &taken]).failed(1, &["the HTTP port", "hint:"]);
+    drop(listener);
     let rules = site.text("rules.toml");
     fs::write(&rules, "version = \"x\"\n").expect("written");
     site.refused(&["--set", &format!("consolidation.rules={rules}")])

@@ -39,7 +39,7 @@ pub(in crate::cli) struct LogReport {
     pub head: Option<u64>,
     /// Its root.
     pub root: Option<Hash>,
-    /// Members whose cosignature on it holds.
+    /// Other members whose cosignature on it holds.
     pub cosigned_by: Vec<MemberId>,
     /// Whether everything below the checkpoint is what its author signed.
     pub ok: bool,
@@ -237,7 +237,7 @@ pub(in crate::cli) fn open_head(
     for key in keys {
         match open_checkpoint(&note, &origin, key) {
             Ok(checkpoint) => {
-                let cosigned_by = cosigners(roster, &note, &checkpoint);
+                let cosigned_by = cosigners(roster, log, &note, &checkpoint);
                 return Ok((checkpoint, cosigned_by));
             }
             Err(error) => refused = sources(&error),
@@ -246,14 +246,16 @@ pub(in crate::cli) fn open_head(
     Err(format!("the checkpoint is refused: {refused}"))
 }
 
-fn cosigners(roster: &Roster, note: &SignedNote, checkpoint: &Checkpoint) -> Vec<MemberId> {
+/// Members that vouch for somebody else's log; an author's cosignature under its own says only that it was alive.
+fn cosigners(roster: &Roster, log: &LogId, note: &SignedNote, checkpoint: &Checkpoint) -> Vec<MemberId> {
     let holds = |member: &&concert_protocol::roster::RosterMember| {
         let name = roster.cosigner_name(&member.member);
         roster.cosigner_key(&member.member).is_some_and(|key| {
             note.signatures().iter().any(|line| verify_cosignature(checkpoint, line, &name, key).is_ok())
         })
     };
-    roster.members().iter().filter(holds).map(|member| member.member.clone()).collect()
+    let others = roster.members().iter().filter(|member| member.member != log.member);
+    others.filter(holds).map(|member| member.member.clone()).collect()
 }
 
 /// An error and what it stems from, in one line.

@@ -11,6 +11,7 @@ use super::audit::{Audit, LogReport};
 use super::local::LocalLogs;
 use super::remote::{fetch_checkpoint, fetch_entry, fetch_receipt};
 use super::{Check, open_head};
+use crate::cli::retry::quietly;
 use crate::cli::{Client, Context, LIST_LEN_MAX, failures, progress, view};
 use crate::engine::RosterFiles;
 use crate::journal::Record;
@@ -125,7 +126,7 @@ async fn check_remote(
     let size = open_head(roster, log, &note).map_or(0, |(checkpoint, _)| checkpoint.size);
     let bar: ProgressBar = progress::bar(context, size, "entries");
     let mut fetched = futures::stream::iter(0..size)
-        .map(|index| async move { (index, fetch_entry(client, log, index).await) })
+        .map(|index| async move { (index, quietly(async || fetch_entry(client, log, index).await).await) })
         .buffered(AT_ONCE);
     while let Some((index, entry)) = fetched.next().await {
         match entry {
@@ -144,7 +145,7 @@ async fn check_remote(
 /// The leaf hash of an entry that is not given out: the sibling in its neighbour's path.
 async fn leaf(client: &Client, log: &LogId, index: u64) -> Result<concert_protocol::log::Hash, Failure> {
     let neighbour = index ^ 1;
-    let receipt = fetch_receipt(client, log, neighbour).await;
+    let receipt = quietly(async || fetch_receipt(client, log, neighbour).await).await;
     let path = receipt.map(|receipt| receipt.path().first().copied());
     match path {
         Ok(Some(leaf)) => Ok(leaf),

@@ -59,7 +59,7 @@ pub(in crate::cli) struct Import {
     /// Endorse what another member has referred under the same addresses, in place of a full referral
     #[arg(long)]
     endorse_known: bool,
-    /// New file for records that are not taken [default: FILE.rejects beside the export]
+    /// New file for records that are not taken [default: beside the export, as in fr.rejects.csv]
     #[arg(long, value_name = "FILE")]
     reject_file: Option<PathBuf>,
 }
@@ -258,7 +258,7 @@ fn show(context: &Context, summary: &Summary) -> Result<(), Failure> {
         ));
     }
     if summary.dry_run {
-        context.output.note("dry run: nothing was sent, nothing was written");
+        context.output.note("dry run: nothing was sent or written; what was sent before is only found to be there when sending");
     }
     let columns = [
         col("file"),

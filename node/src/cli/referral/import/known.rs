@@ -159,7 +159,7 @@ mod tests {
             Some(A),
             "the one that names both"
         );
-        let apart = [result(&[early.clone()]), result(&[late.clone()])];
+        let apart = [result(std::slice::from_ref(&early)), result(std::slice::from_ref(&late))];
         assert_eq!(endorsable(&apart, "FR"), None);
         assert_eq!(endorsable(&[result(&[])], "FR"), None);
         assert_eq!(endorsable(&one, "BE"), None, "a unit of this member has assessed it itself");
