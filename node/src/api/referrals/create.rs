@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use concert_protocol::consolidation::ReferralState;
 use concert_protocol::entry::referral::Referral;
 use concert_protocol::entry::text::List;
 use concert_protocol::entry::{Body as EntryBody, Entry, EntryRef};
@@ -135,8 +136,15 @@ impl BatchResult {
     }
 }
 
-/// What stands under the same unit and reference has another text.
-fn changed(written: &Written) -> Problem {
+/// What was written under the same unit and reference has another text.
+fn changed(context: &ApiContext, written: &Written) -> Problem {
+    let view = context.shared().consolidation().referral(&written.entry);
+    if view.is_some_and(|view| view.state == ReferralState::Withdrawn) {
+        return Problem::conflict(format!(
+            "{} was sent under this unit and reference and withdrawn; to refer the content again, give another reference",
+            written.entry
+        ));
+    }
     Problem::conflict(format!(
         "{} stands under this unit and reference with another text; to correct it, POST \
          /api/v1/referrals/{}/amendment",
@@ -232,7 +240,7 @@ fn settle(context: &ApiContext, fate: Result<Fate, Problem>, wanted: &Referral) 
             Submitted::Written(written)
         }
         Ok(Fate::Other(_, written)) => {
-            let problem = changed(&written);
+            let problem = changed(context, &written);
             Submitted::Changed(Some(written), problem)
         }
         Err(problem) => Submitted::Refused(problem),

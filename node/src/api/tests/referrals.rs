@@ -68,6 +68,22 @@ async fn an_idempotency_key_is_needed_kept_and_held_to_its_content() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn regression_a_withdrawn_referral_is_not_said_to_stand() {
+    let node = TestNode::start().await;
+    let analyst = node.token("analyst").await;
+    let entry = node.refer(&analyst, "A-1", &[VIDEO]).await;
+    let stands = node.post("/api/v1/referrals", &analyst, referral("A-1", &[POST])).await.text("/detail");
+    assert!(stands.contains("/amendment"), "{stands}");
+    let reason = json!({ "reason": "A mistake" });
+    let path = format!("/api/v1/referrals/{entry}/withdrawal");
+    assert_eq!(node.post(&path, &analyst, reason).await.status, 201);
+    let again = node.post("/api/v1/referrals", &analyst, referral("A-1", &[POST])).await;
+    let detail = again.text("/detail");
+    assert_eq!(again.status, 409, "{detail}");
+    assert!(detail.contains("withdrawn") && !detail.contains("/amendment"), "{detail}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_judges_each_record_by_itself() {
     let node = TestNode::start().await;
     let analyst = node.token("analyst").await;
