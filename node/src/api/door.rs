@@ -8,7 +8,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use concert_protocol::encoding::hex_encode;
@@ -43,15 +43,20 @@ pub(super) async fn door(State(context): State<ApiContext>, mut request: Request
         allow(route.as_deref(), response.headers_mut());
     }
     secure(response.headers_mut(), &id);
-    tracing::debug!(
-        request = id,
-        %method,
-        route = route.as_deref().unwrap_or("none"),
-        status = response.status().as_u16(),
-        micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
-        "request"
-    );
+    noted(&id, &method, route.as_deref(), response.status(), began);
     response
+}
+
+/// One line for each request, by its route and never by its address. What was refused is told by default: the caller was
+/// given the id to ask about it.
+fn noted(id: &str, method: &Method, route: Option<&str>, status: StatusCode, began: Instant) {
+    let (route, status) = (route.unwrap_or("none"), status.as_u16());
+    let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+    match status {
+        500.. => tracing::warn!(request = id, %method, route, status, micros, "request failed"),
+        400.. => tracing::info!(request = id, %method, route, status, micros, "request refused"),
+        _ => tracing::debug!(request = id, %method, route, status, micros, "request"),
+    }
 }
 
 struct Admitted {
