@@ -116,6 +116,7 @@ struct Checked {
 }
 
 /// A position without effect: why, for the operator.
+#[derive(Clone)]
 struct Quarantined {
     reason: String,
     /// Withheld and erased positions are expected; everything else is counted against the author.
@@ -166,12 +167,14 @@ pub(crate) struct Projection {
     roster: Arc<Roster>,
     /// Notices were authored below this index of the own log; nothing is due before they are applied.
     authored_through: u64,
+    /// Entries found bad since the start, by log.
+    bad: BTreeMap<LogId, u64>,
 }
 
 impl Projection {
     pub(crate) fn new(shared: Arc<Shared>, engine: Engine, settings: ProjectionSettings) -> Self {
         let roster = shared.roster();
-        Self { shared, engine, settings, roster, authored_through: 0 }
+        Self { shared, engine, settings, roster, authored_through: 0, bad: BTreeMap::new() }
     }
 
     /// Rebuilds the memory from the journals up to the store's positions, whose signatures were checked before.
@@ -312,10 +315,29 @@ impl Projection {
             self.apply(&log, &checked, Some(&mut batch));
             batch.set_position(&Source::Log(log.clone()), through);
             self.shared.store.commit(&batch)?;
+            self.tell_bad(&log, &checked);
             self.set_applied(&log, through);
             self.shared.tick.send_modify(|tick| *tick += 1);
         }
         Ok(worked)
+    }
+
+    /// Tells the operator of bad entries: the first of a log, then whenever their number has doubled, so that nobody can
+    /// drown other alarms with them.
+    fn tell_bad(&mut self, log: &LogId, checked: &[Checked]) {
+        let bad = |record: &Checked| record.result.as_ref().err().filter(|reason| !reason.expected).cloned();
+        let mut found = checked.iter().filter_map(|record| Some((record.index, bad(record)?))).peekable();
+        let Some((index, Quarantined { reason, .. })) = found.peek().cloned() else { return };
+        let known = self.bad.entry(log.clone()).or_default();
+        let before = *known;
+        *known += found.count() as u64;
+        if before == 0 || known.ilog2() > before.ilog2() {
+            let message = format!(
+                "bad entries of {log} have no effect, {known} since the start, among them entry {index}: {reason}; \
+                 `concert log check {log}` names them"
+            );
+            self.shared.alarms.raise(now(), "quarantine", message);
+        }
     }
 
     fn set_applied(&self, log: &LogId, through: u64) {
