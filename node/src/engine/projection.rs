@@ -12,7 +12,7 @@ use concert_protocol::consolidation::{Applied, IssueContext, Position};
 use concert_protocol::content::ContentKey;
 use concert_protocol::entry::referral::Tier;
 use concert_protocol::entry::text::RecipientId;
-use concert_protocol::entry::{Body, Entry, EntryError, EntryRef, Envelope, Kind};
+use concert_protocol::entry::{Body, Entry, EntryError, EntryRef, Envelope, Kind, NoticeId};
 use concert_protocol::log::Hash;
 use concert_protocol::member::{LogId, MemberId};
 use concert_protocol::roster::Roster;
@@ -392,7 +392,8 @@ impl Projection {
             may_issue: &may_issue,
             answer_window: self.settings.answer_window,
         };
-        let due = shared.consolidation_mut().due(&context, DUE_MAX);
+        let mut due = shared.consolidation_mut().due(&context, DUE_MAX);
+        due.retain(|due| about(&due.body).is_none_or(|notice| knows_behind(shared, notice)));
         for due in &due {
             if let concert_protocol::consolidation::Why::NewOverHold(holds) = &due.why {
                 let holders = holds.iter().map(|hold| hold.to_string()).collect::<Vec<_>>().join(", ");
@@ -422,6 +423,24 @@ impl Projection {
             }
         }
     }
+}
+
+/// The open notice that an entry would change.
+fn about(body: &Body) -> Option<&NoticeId> {
+    match body {
+        Body::NoticeRevised(body) => Some(&body.notice),
+        Body::NoticeMerged(body) => Some(&body.notice),
+        Body::NoticeWithdrawn(body) => Some(&body.notice),
+        _ => None,
+    }
+}
+
+/// Whether every referral that a notice says it rests on has arrived here. After a loss on the disk the notices may be
+/// back before the referrals are, and nobody must be told that no unit stands behind them.
+fn knows_behind(shared: &Shared, notice: &NoticeId) -> bool {
+    let view = shared.consolidation().notice(notice);
+    let here = |position: &Position| position.index < shared.applied(&position.log);
+    view.is_none_or(|view| view.originators.iter().all(|originator| here(&originator.position)))
 }
 
 /// Where this coordinator stands among the coordinators.
