@@ -9,6 +9,7 @@ mod alarms;
 mod core;
 mod own_log;
 mod projection;
+mod repair;
 mod roster_file;
 mod serve;
 mod shared;

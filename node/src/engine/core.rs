@@ -14,13 +14,14 @@ use concert_protocol::entry::{Body, EntryId, NewEntry, Nonce};
 use concert_protocol::key::SecretKey;
 use concert_protocol::member::LogId;
 use concert_protocol::roster::SignedRoster;
-use concert_protocol::sync::{Alarm, Effect, Input, Leaf, Replica};
+use concert_protocol::sync::{Alarm, Effect, Input, Leaf, LogStatus, Replica};
 use concert_protocol::time::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::own_log::{OwnLog, OwnLogError};
 use super::projection::Wake;
+use super::repair::Repairs;
 use super::roster_file::{RosterFileError, RosterFiles};
 use super::serve::Servers;
 use super::shared::{LogState, Shared, now};
@@ -62,6 +63,7 @@ type AuthorReply = oneshot::Sender<AuthorAnswer>;
 /// Everything that the core owns.
 pub(crate) struct Core {
     pub(crate) data: DataDir,
+    pub(super) repairs: Repairs,
     pub(crate) shared: Arc<Shared>,
     pub(crate) replica: Replica,
     pub(crate) journals: BTreeMap<LogId, LogJournal>,
@@ -126,7 +128,7 @@ impl Core {
         events: Vec<NetEvent>,
     ) -> Result<(), CoreError> {
         for event in events {
-            self.on_event(at, event);
+            self.on_event(at, event)?;
         }
         let mut authoring = Vec::new();
         for command in commands {
@@ -136,26 +138,34 @@ impl Core {
             }
         }
         self.replica.handle_timeout(at);
+        self.ask_for_repairs(at);
         self.first_head(at)?;
         self.settle(at, authoring)
     }
 
     /// A log without any checkpoint gets one over nothing as soon as it may be signed: silence is noticed from then on.
+    /// One whose last checkpoint was signed but not kept, because the node ended or the disk was full, gets it again.
     fn first_head(&mut self, at: Timestamp) -> Result<(), CoreError> {
-        let Some(own) = self.own.as_mut() else { return Ok(()) };
-        let log = own.log().clone();
-        let known = self.replica.log_status(&log).is_some_and(|status| status.head_note.is_some());
-        if known || !self.replica.may_sign_own(at) {
+        let Some(log) = self.own.as_ref().map(|own| own.log().clone()) else { return Ok(()) };
+        let size = self.journals.get(&log).map_or(0, LogJournal::size);
+        let signed = |status: LogStatus| status.head_note.is_some() && status.head_size >= size;
+        if self.replica.log_status(&log).is_some_and(signed) || self.refusal(at).is_some() {
             return Ok(());
         }
-        let Some(journal) = self.journals.get_mut(&log) else { return Ok(()) };
-        let from = journal.size();
-        let note = own.sign(journal, from)?;
-        self.handle(at, Input::OwnAdvanced { note, from, leaves: Vec::new() });
+        let (Some(own), Some(journal)) = (self.own.as_mut(), self.journals.get_mut(&log)) else {
+            return Ok(());
+        };
+        let note = own.sign(journal, size)?;
+        self.handle(at, Input::OwnAdvanced { note, from: size, leaves: Vec::new() });
         Ok(())
     }
 
-    fn on_event(&mut self, at: Timestamp, event: NetEvent) {
+    fn on_event(&mut self, at: Timestamp, event: NetEvent) -> Result<(), CoreError> {
+        if let NetEvent::Frame { from, bytes } = &event
+            && let Some((log, records)) = self.repairs.take(from, bytes)
+        {
+            return self.repair(at, &log, &records);
+        }
         let (peer, input) = match event {
             NetEvent::Connected(member) => (member.clone(), Input::Connected(member)),
             NetEvent::Disconnected(member) => {
@@ -167,6 +177,34 @@ impl Core {
         if let Err(fault) = self.replica.handle(at, input) {
             tracing::warn!(%peer, %fault, "a peer broke a rule");
         }
+        Ok(())
+    }
+
+    fn ask_for_repairs(&mut self, at: Timestamp) {
+        for (peer, frame) in self.repairs.ask(at, &self.network.connected()) {
+            // A peer that does not read is disconnected when the replica writes to it.
+            let _ = self.network.send(&peer, frame);
+        }
+    }
+
+    /// Puts records that a peer sent in the place of those that cannot be read, if they have the same leaf hashes.
+    fn repair(&mut self, at: Timestamp, log: &LogId, records: &[(u64, Record)]) -> Result<(), CoreError> {
+        let Some(journal) = self.journals.get_mut(log) else { return Ok(()) };
+        match journal.repair(records, None) {
+            Ok(0) => return Ok(()),
+            Ok(count) => {
+                self.repairs.note(log, journal);
+                self.repairs.go_on(log);
+                let message = format!("{count} records of {log} that could not be read are back from peers");
+                self.shared.alarms.raise(at, "repaired", message);
+                self.stored_something = true;
+            }
+            Err(error @ (JournalError::WrongLeaf { .. } | JournalError::LeafUnknown { .. })) => {
+                tracing::warn!(%log, %error, "a peer's records are no repair; asking another");
+            }
+            Err(error) => self.survive_full(error)?,
+        }
+        Ok(())
     }
 
     fn on_command(&mut self, at: Timestamp, command: Command) -> Result<(), CoreError> {
@@ -370,8 +408,10 @@ impl Core {
         }
         let own = self.own.as_ref()?;
         let here = self.journals.get(own.log()).map_or(0, LogJournal::size);
-        // Fewer entries than were signed: they come back from peers before anything new is signed.
-        if !self.replica.may_sign_own(at) || here < own.signed_size() {
+        // Fewer entries than were signed, or some that cannot be read: they come back from peers before anything new is
+        // signed.
+        let damaged = here < own.signed_size() || self.repairs.concern(own.log());
+        if damaged || !self.replica.may_sign_own(at) {
             return Some(AuthorError::NotReady);
         }
         None

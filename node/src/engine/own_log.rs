@@ -110,6 +110,9 @@ impl OwnLog {
     ///
     /// [`OwnLogError::SignedState`].
     pub(super) fn recovered(&mut self, size: u64, root: Hash) -> Result<(), OwnLogError> {
+        if size < self.signed_size() {
+            return Ok(());
+        }
         Ok(self.signed.advance(&self.log, size, root)?)
     }
 }

@@ -191,12 +191,12 @@ impl Projection {
                     Ok(records) if !records.is_empty() => records,
                     Ok(_) => break,
                     Err(error) => {
-                        tracing::error!(%log, from, %error, "a record cannot be read; its effect is missing until repaired");
-                        from += 1;
-                        continue;
+                        // What is behind waits with it; once it is repaired, all of it is taken up from here.
+                        tracing::error!(%log, from, %error, "a record cannot be read");
+                        break;
                     }
                 };
-                let next = records.last().map_or(from + 1, |(index, _)| index + 1);
+                let next = records.last().map_or(from + 1, |(index, _)| index + 1).min(through);
                 let skip = self.quarantined(&log, from, next)?;
                 let records =
                     records.into_iter().filter(|(index, _)| *index < through && !skip.contains(index));
@@ -211,7 +211,7 @@ impl Projection {
                 self.apply(&log, &checked, None);
                 from = next;
             }
-            self.set_applied(&log, through);
+            self.set_applied(&log, from);
         }
         Ok(())
     }

@@ -20,6 +20,7 @@ use super::alarms::AlarmLog;
 use super::core::{Core, CoreError};
 use super::own_log::{OwnLog, OwnLogError};
 use super::projection::{Projection, ProjectionSettings, Wake};
+use super::repair::{FoundDamage, Repairs, open_journal};
 use super::roster_file::{RosterFileError, RosterFiles};
 use super::serve::Servers;
 use super::shared::{Shared, now};
@@ -163,7 +164,7 @@ pub fn start(options: StartOptions) -> Result<Running, StartError> {
     let roster = Arc::new(rosters.load()?);
     check_keys(&roster, &options.member, &keys, &data)?;
 
-    let mut journals = open_journals(&data, &roster, &options.member)?;
+    let (mut journals, damage) = open_journals(&data, &roster, &options.member)?;
     let own = open_own(&data, &roster, &options.member, &keys, &mut journals)?;
     let (private, _) = PrivateJournal::open(&data.private())?;
     let mut private_records = Vec::new();
@@ -215,8 +216,16 @@ pub fn start(options: StartOptions) -> Result<Running, StartError> {
     let (commands_sender, commands) = mpsc::channel(COMMANDS_MAX);
     let engine = Engine::new(commands_sender, shared.clone());
     let wake = Arc::new(Wake::default());
+    let mut repairs = Repairs::default();
+    for (log, journal) in &journals {
+        repairs.note(log, journal);
+    }
+    for FoundDamage { message, .. } in damage {
+        shared.alarms.raise(at, "damaged", message);
+    }
     let core = Core {
         data,
+        repairs,
         shared: shared.clone(),
         replica,
         journals,
@@ -327,25 +336,20 @@ fn open_journals(
     data: &DataDir,
     roster: &Roster,
     me: &MemberId,
-) -> Result<BTreeMap<LogId, LogJournal>, StartError> {
+) -> Result<(BTreeMap<LogId, LogJournal>, Vec<FoundDamage>), StartError> {
     let signed = SignedStateFile::open(&data.signed_state()).ok();
-    let mut journals = BTreeMap::new();
+    let (mut journals, mut damage) = (BTreeMap::new(), Vec::new());
     for log in roster.logs().cloned() {
         let own_signed = signed.as_ref().and_then(|file| file.last()).filter(|last| last.log == log);
         let keep = match own_signed {
             Some(last) => last.state.size,
             None => cosigned_size(data, &log, roster, me),
         };
-        let (journal, report) = LogJournal::open(&data.log(&log), keep)?;
-        if let Some(cut) = &report.cut {
-            tracing::warn!(%log, ?cut, "a torn tail that nobody was promised was cut");
-        }
-        if !report.damaged.is_empty() {
-            tracing::error!(%log, damaged = report.damaged.len(), "records are damaged; run `concert db check`");
-        }
+        let (journal, found) = open_journal(data, &log, keep)?;
+        damage.extend(found);
         journals.insert(log, journal);
     }
-    Ok(journals)
+    Ok((journals, damage))
 }
 
 /// The size under which this node put its cosignature, which it promised to hold.
