@@ -99,12 +99,18 @@ impl OwnLog {
         self.signed.advance(&self.log, size, expected)?;
         // Signing verifies its own result before it returns.
         let note = sign_checkpoint(&Checkpoint::new(self.origin.clone(), size, expected)?, &self.key)?;
-        journal.store_checkpoint(&note.to_bytes())?;
+        match journal.store_checkpoint(&note.to_bytes()) {
+            // What was signed is remembered, and the same signature can be made again at the next start.
+            Err(error) if error.is_storage_full() => {
+                tracing::warn!(%error, "the checkpoint is not kept on the disk");
+            }
+            kept => kept?,
+        }
         Ok(note)
     }
 
     /// Takes note that own entries came back from peers up to `size`: what was signed once must never be signed
-    /// otherwise.
+    /// otherwise. Below what is remembered there is nothing to note; at it, another root is refused.
     ///
     /// # Errors
     ///
