@@ -92,6 +92,7 @@ fn options(settings: &Settings) -> Result<StartOptions, Failure> {
             summary_interval: settings.sync.summary_interval,
             checkpoint_interval: settings.sync.checkpoint_interval,
             own_head_wait: settings.sync.own_head_wait,
+            ..ReplicaConfig::default()
         },
         step_in_after: settings.consolidation.step_in_after,
         answer_window: settings.consolidation.answer_window,
@@ -150,7 +151,8 @@ async fn open_door(settings: &Settings, running: &Running) -> Result<Door, Failu
     };
     // Ends with the engine, and before it when the node is told to stop.
     let closing = running.stopping.child_token();
-    let router = api::router(ApiContext::new(running.engine.clone(), access.clone(), bounds, closing.clone()));
+    let router =
+        api::router(ApiContext::new(running.engine.clone(), access.clone(), bounds, closing.clone()));
     Ok(Door { access, listener, router, closing, url })
 }
 

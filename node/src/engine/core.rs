@@ -322,7 +322,7 @@ impl Core {
         log: LogId,
         from: u64,
         leaves: Vec<Leaf>,
-        head: Option<Vec<u8>>,
+        head: Vec<u8>,
     ) -> Result<(), CoreError> {
         let journal = self.journals.get_mut(&log).ok_or_else(|| CoreError::NoLog(log.clone()))?;
         if journal.size() != from {
@@ -336,7 +336,9 @@ impl Core {
                 Leaf::Withheld(hash) => Record::Withheld(hash),
             })
             .collect();
-        if let Err(error) = journal.append(&records) {
+        // The checkpoint first: records without one could not be proved to anybody after a crash in between.
+        let written = journal.store_checkpoint(&head).and_then(|()| journal.append(&records));
+        if let Err(error) = written {
             self.survive_full(error)?;
             self.handle(at, Input::StoreFailed { log });
             return Ok(());
@@ -344,9 +346,6 @@ impl Core {
         self.storage_full = false;
         let journal = self.journals.get_mut(&log).ok_or_else(|| CoreError::NoLog(log.clone()))?;
         let size = journal.size();
-        if let Some(head) = head {
-            journal.store_checkpoint(&head)?;
-        }
         let root = journal.frontier().root();
         if let Some(own) = self.own.as_mut().filter(|own| *own.log() == log) {
             // Own entries that came back from peers were signed once; remember that before anything new is.

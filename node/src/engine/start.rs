@@ -188,7 +188,7 @@ pub fn start(options: StartOptions) -> Result<Running, StartError> {
     if forgot || data.restored().exists() {
         // Time alone does not tell what was signed; only peers, or an operator who knows, can.
         tracing::warn!("what was signed last is not known here: peers are asked before anything is signed");
-        config.own_head_wait = Duration::MAX;
+        config.own_head_from_everybody = true;
     }
     let replica =
         Replica::new(config, roster.clone(), options.member.clone(), keys.cosigner.clone(), stored, at);

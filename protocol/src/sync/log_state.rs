@@ -49,8 +49,8 @@ pub(crate) enum Shown {
 /// What a range came to.
 #[derive(Clone, Debug)]
 pub(crate) enum Verified {
-    /// Write these leaves from this index on; with the note if the checkpoint is the newest.
-    Store { from: u64, leaves: Vec<Leaf>, head: Option<Vec<u8>> },
+    /// Write these leaves from this index on.
+    Store { from: u64, leaves: Vec<Leaf> },
     /// Already here.
     Stale,
 }
@@ -209,12 +209,11 @@ impl LogState {
                 second_size: head.size(),
             });
         }
-        let newest = head.size() >= self.head_size();
         let bytes: usize = chunk.leaves.iter().map(Leaf::len).sum();
         let small = chunk.leaves.len() <= super::HINT_COUNT_MAX && bytes <= super::HINT_BYTES_MAX;
         let inline = (small && size == head.size()).then(|| (from, chunk.leaves.clone()));
         self.storing = Some(Storing { frontier, inline });
-        Ok(Verified::Store { from, leaves: chunk.leaves, head: newest.then_some(chunk.note) })
+        Ok(Verified::Store { from, leaves: chunk.leaves })
     }
 
     /// The leaves do not lead to the checkpoint. Either the peer made them up, or the author signed a history that

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! The replica: inputs, effects and time in, decisions out.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +41,10 @@ pub struct ReplicaConfig {
     pub checkpoint_interval: Duration,
     /// How long peers are waited for after a start before the own log is signed without having heard any.
     pub own_head_wait: Duration,
+    /// The disk is not the last one that this node signed from (a restored backup, a lost memory): every active
+    /// member must have told what it has of the own log before anything is signed, or an operator must vouch for it.
+    /// What only one of them saw would otherwise be signed a second time, differently.
+    pub own_head_from_everybody: bool,
 }
 
 impl Default for ReplicaConfig {
@@ -49,6 +53,7 @@ impl Default for ReplicaConfig {
             summary_interval: Duration::from_secs(30),
             checkpoint_interval: Duration::from_secs(120),
             own_head_wait: Duration::from_secs(10),
+            own_head_from_everybody: false,
         }
     }
 }
@@ -120,8 +125,9 @@ pub enum Effect {
         /// The bytes.
         frame: Vec<u8>,
     },
-    /// Write leaves and checkpoint durably in one step, then report [`Input::Stored`]. Nothing is told to anybody
-    /// about them before.
+    /// Write the checkpoint durably, then the leaves, then report [`Input::Stored`]. Nothing is told to anybody about
+    /// them before. In this order: leaves whose checkpoint was lost could not be proved to anybody, their author
+    /// included.
     Store {
         /// The log.
         log: LogId,
@@ -129,8 +135,8 @@ pub enum Effect {
         from: u64,
         /// The leaves.
         leaves: Vec<Leaf>,
-        /// The newest checkpoint, when it came along.
-        head: Option<Vec<u8>>,
+        /// The newest checkpoint known; it covers them.
+        head: Vec<u8>,
     },
     /// Keep the newest checkpoint with newer cosignatures.
     StoreHead {
@@ -192,10 +198,12 @@ pub struct Replica {
     next_request: u64,
     started: Timestamp,
     next_own: Timestamp,
-    /// Some peer told where it sees the own log, or an operator vouched for it.
-    own_heard: bool,
+    /// Members that told since the start where they see the own log.
+    own_heard: BTreeSet<MemberId>,
+    /// An operator vouched for the own log.
+    own_vouched: bool,
     amnesia_raised: bool,
-    skew_raised: BTreeMap<MemberId, ()>,
+    skew_raised: BTreeSet<MemberId>,
     /// Round robin over logs, so that a long one does not starve the others.
     turn: usize,
 }
@@ -230,9 +238,10 @@ impl Replica {
             effects: VecDeque::new(),
             next_request: 0,
             started: now,
-            own_heard: false,
+            own_heard: BTreeSet::new(),
+            own_vouched: false,
             amnesia_raised: false,
-            skew_raised: BTreeMap::new(),
+            skew_raised: BTreeSet::new(),
             turn: 0,
         };
         replica.open_new_logs();
@@ -289,7 +298,7 @@ impl Replica {
                 Ok(())
             }
             Input::TrustOwnLog => {
-                self.own_heard = true;
+                self.own_vouched = true;
                 Ok(())
             }
         }
@@ -332,14 +341,18 @@ impl Replica {
 
     /// Whether the node may sign in its own log: peers were asked what they have of it, and all of that is here.
     pub fn may_sign_own(&self, now: Timestamp) -> bool {
-        let heard = self.own_heard || now.since(self.started) >= self.config.own_head_wait || self.is_alone();
+        let others =
+            self.roster.members().iter().filter(|member| member.member != self.me && member.is_active());
+        let heard = if self.config.own_head_from_everybody {
+            others.map(|member| &member.member).all(|member| self.own_heard.contains(member))
+        } else {
+            !self.own_heard.is_empty()
+                || now.since(self.started) >= self.config.own_head_wait
+                || others.count() == 0
+        };
         let complete =
             self.logs.values().filter(|state| state.own).all(|state| state.head_size() <= state.stored());
-        heard && complete && !self.logs.values().any(|state| state.own && state.frozen)
-    }
-
-    fn is_alone(&self) -> bool {
-        !self.roster.members().iter().any(|member| member.member != self.me && member.is_active())
+        (heard || self.own_vouched) && complete && !self.logs.values().any(|state| state.own && state.frozen)
     }
 
     /// One log's state.
@@ -475,9 +488,6 @@ impl Replica {
         let mut wanted = Vec::new();
         for line in lines {
             let Some(state) = self.logs.get(&line.log) else { continue };
-            if state.own {
-                self.own_heard = true;
-            }
             if let Some(peer) = self.peers.get_mut(from) {
                 peer.learn(&line.log, line.stored, line.head);
             }
@@ -487,8 +497,11 @@ impl Replica {
                 wanted.push(line.log);
             }
         }
-        // A summary that does not mention the own log still says that the peer has none of it.
-        self.own_heard = true;
+        // A summary that does not mention the own log says that the peer has none of it. What it has is asked for
+        // below, and nothing is signed while a larger checkpoint is known whose entries are not here.
+        if wanted.iter().all(|log| log.member != self.me) {
+            self.own_heard.insert(from.clone());
+        }
         for log in wanted {
             self.send(from, &Frame::GetHead(log));
         }
@@ -510,6 +523,10 @@ impl Replica {
         if let Some(peer) = self.peers.get_mut(from) {
             // Whoever passes a checkpoint on has all of it: it is told only after it was stored.
             peer.learn(&log, head, head);
+        }
+        if own {
+            // The answer to what its summary made us ask; or a checkpoint that is here already.
+            self.own_heard.insert(from.clone());
         }
         match shown {
             Shown::TwoFaces(evidence) => self.freeze(&log, *evidence),
@@ -582,13 +599,14 @@ impl Replica {
             let Some(chunk) = state.buffered.remove(&stored) else { return };
             let (peer, note) = (chunk.peer.clone(), chunk.note.clone());
             match state.verify(&self.roster, stored, chunk) {
-                Ok(Verified::Store { from, leaves, head }) => {
+                Ok(Verified::Store { from, leaves }) => {
                     // The checkpoint that came along may be newer than any seen, and counts as shown.
                     if let Ok(Shown::TwoFaces(evidence)) = state.show(&self.roster, &note) {
                         state.storing = None;
                         self.freeze(log, *evidence);
                         return;
                     }
+                    let head = state.head.as_ref().map(Head::note).unwrap_or(note);
                     self.effects.push_back(Effect::Store { log: log.clone(), from, leaves, head });
                     return;
                 }
@@ -872,7 +890,7 @@ impl Replica {
         let by = now.since(theirs).max(theirs.since(now));
         if by <= SKEW_MAX {
             self.skew_raised.remove(from);
-        } else if self.skew_raised.insert(from.clone(), ()).is_none() {
+        } else if self.skew_raised.insert(from.clone()) {
             self.effects.push_back(Effect::Raise(Alarm::ClockSkew { member: from.clone(), by }));
         }
     }

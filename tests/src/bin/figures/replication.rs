@@ -234,10 +234,8 @@ impl<'a> Taker<'a> {
                         Leaf::Withheld(hash) => Record::Withheld(hash),
                     };
                     let records: Vec<Record> = leaves.into_iter().map(record).collect();
+                    self.checkpoint_time.of(|| self.journal.store_checkpoint(&head))?;
                     let size = self.journal_time.of(|| self.journal.append(&records))?;
-                    if let Some(head) = head {
-                        self.checkpoint_time.of(|| self.journal.store_checkpoint(&head))?;
-                    }
                     self.replica.handle(now(), Input::Stored { log: self.log.clone(), size })?;
                 }
                 Effect::StoreHead { head, .. } => {
