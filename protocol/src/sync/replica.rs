@@ -224,6 +224,9 @@ impl Replica {
             if let Some(note) = stored.head {
                 // What does not open any more (a key was revoked meanwhile) is fetched again from peers.
                 let _ = state.show(&roster, &note);
+                let confirmed =
+                    state.is_complete() && state.head.as_ref().is_some_and(|head| head.is_confirmed(&roster));
+                state.confirmed = if confirmed { state.head_size() } else { 0 };
             }
             states.insert(stored.log, state);
         }
