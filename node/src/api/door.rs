@@ -53,6 +53,8 @@ fn noted(id: &str, method: &Method, route: Option<&str>, status: StatusCode, beg
     let (route, status) = (route.unwrap_or("none"), status.as_u16());
     let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
     match status {
+        // Asked every moment; what is not ready yet is no failure.
+        _ if route == "/readyz" => tracing::debug!(request = id, %method, route, status, micros, "request"),
         500.. => tracing::warn!(request = id, %method, route, status, micros, "request failed"),
         400.. => tracing::info!(request = id, %method, route, status, micros, "request refused"),
         _ => tracing::debug!(request = id, %method, route, status, micros, "request"),
