@@ -102,6 +102,8 @@ pub(crate) enum Command {
     Unfreeze { log: LogId, reply: oneshot::Sender<()> },
     /// An operator's word that this node's own log is complete although no peer could be asked.
     TrustOwnLog { reply: oneshot::Sender<()> },
+    /// What the core waits for may be there now.
+    Look,
     /// Copy the journals consistently into an empty folder.
     Backup { to: std::path::PathBuf, reply: oneshot::Sender<Result<(), String>> },
 }
@@ -209,6 +211,11 @@ impl Engine {
 
     async fn ask(&self, command: Command) -> Result<(), AuthorError> {
         self.commands.send(command).await.map_err(|_| AuthorError::Stopping)
+    }
+
+    /// Has the core look again at once. It does so by itself after a few seconds.
+    pub(crate) fn look(&self) {
+        let _ = self.commands.try_send(Command::Look);
     }
 
     /// The same from a thread that may wait.

@@ -195,7 +195,8 @@ impl Client {
     ///
     /// As [`Client::get`].
     pub async fn signed(&self, path: &[&str]) -> Result<Vec<u8>, Failure> {
-        let request = self.request(Method::GET, path, &[]).header(ACCEPT, "application/jose").timeout(self.timeout);
+        let request =
+            self.request(Method::GET, path, &[]).header(ACCEPT, "application/jose").timeout(self.timeout);
         let response = self.accepted(self.send(request).await?).await?;
         self.body(response).await
     }

@@ -77,6 +77,8 @@ pub(crate) struct Core {
     pub(crate) wake: Arc<Wake>,
     /// Authored but perhaps not yet in the store: unique part to index.
     pub(crate) recent: BTreeMap<Unique, u64>,
+    /// `recent` has every entry of the own log from here on; what is before is known once the store has it.
+    pub(super) recent_from: u64,
     pub(crate) storage_full: bool,
     /// The projection has something to do once it is published.
     pub(crate) stored_something: bool,
@@ -143,7 +145,8 @@ impl Core {
         self.settle(at, authoring)
     }
 
-    /// A log without any checkpoint gets one over nothing as soon as it may be signed: silence is noticed from then on.
+    /// A log whose newest entries have no checkpoint gets one as soon as it may be signed. That is a new log, whose
+    /// silence is noticed from then on, and one whose node stopped between remembering what it signs and signing it.
     /// One whose last checkpoint was signed but not kept, because the node ended or the disk was full, gets it again.
     fn first_head(&mut self, at: Timestamp) -> Result<(), CoreError> {
         let Some(log) = self.own.as_ref().map(|own| own.log().clone()) else { return Ok(()) };
@@ -211,6 +214,8 @@ impl Core {
         // A caller that went away needs no answer.
         match command {
             Command::Author { reply, .. } => drop(reply),
+            // Every step looks at everything.
+            Command::Look => {}
             Command::Private { records, reply } => {
                 let written = self.private.append(&records);
                 let _ = reply.send(match written {
@@ -410,7 +415,9 @@ impl Core {
         // Fewer entries than were signed, or some that cannot be read: they come back from peers before anything new is
         // signed.
         let damaged = here < own.signed_size() || self.repairs.concern(own.log());
-        if damaged || !self.replica.may_sign_own(at) {
+        // Whoever asks for what was authored before must be told so, not get it a second time.
+        let unindexed = self.shared.applied(own.log()) < self.recent_from;
+        if damaged || unindexed || !self.replica.may_sign_own(at) {
             return Some(AuthorError::NotReady);
         }
         None
@@ -428,10 +435,20 @@ impl Core {
         if needs_fresh_roster(&request.body) && self.shared.roster().expired(at) {
             return Ok(Err(AuthorError::RosterExpired(self.shared.roster().content().expires)));
         }
-        if let Some(unique) = request.unique
-            && let Some(existing) = self.existing(at, log, from, entries, unique)?
-        {
-            return Ok(Ok(existing));
+        if let Some(unique) = request.unique {
+            match self.existing(at, log, from, entries, unique) {
+                Ok(None) => {}
+                Ok(Some(existing)) => return Ok(Ok(existing)),
+                // The projection sees to the store; without it nobody can tell what was authored before.
+                Err(CoreError::Store(StoreError::StorageFull { .. })) => {
+                    return Ok(Err(AuthorError::StorageFull));
+                }
+                Err(CoreError::Store(error)) => {
+                    tracing::warn!(%error, "the store cannot be asked what was authored before");
+                    return Ok(Err(AuthorError::NotReady));
+                }
+                Err(error) => return Err(error),
+            }
         }
         let id = match request.unique {
             Some(unique) => unique.id(at),
@@ -515,6 +532,7 @@ impl Core {
         let applied = self.shared.applied(log);
         if self.recent.len() > 4 * STEP_MAX {
             self.recent.retain(|_, index| *index >= applied);
+            self.recent_from = self.recent_from.max(applied);
         }
     }
 
@@ -538,6 +556,7 @@ impl Core {
                 state.head = status.head_size;
                 state.root = status.head_root;
                 state.note = status.head_note.clone();
+                state.proven = status.proven_note.clone().map(|note| (status.proven_size, note));
                 state.cosigners = status.cosigners.clone();
                 state.author_time = status.author_time;
                 state.confirmed = status.confirmed;

@@ -34,6 +34,8 @@ const LOCK_COUNT: usize = 32;
 const DUE_MAX: usize = 200;
 /// How long the index waits for space before it tries again.
 const FULL_PAUSE: std::time::Duration = std::time::Duration::from_secs(5);
+/// A store that fails twice within this time, on a disk with space, stops the node.
+const FAILURE_PAUSE: std::time::Duration = std::time::Duration::from_secs(60);
 /// Version of the rows written here; another one is rebuilt.
 const ROW_VERSION: u8 = 1;
 
@@ -169,17 +171,30 @@ pub(crate) struct Projection {
     authored_through: u64,
     /// Entries found bad since the start, by log.
     bad: BTreeMap<LogId, u64>,
+    /// When the store failed last.
+    failed: Option<std::time::Instant>,
+    /// The core was told that everything it found at the start is indexed.
+    told_indexed: bool,
 }
 
 impl Projection {
     pub(crate) fn new(shared: Arc<Shared>, engine: Engine, settings: ProjectionSettings) -> Self {
         let roster = shared.roster();
-        Self { shared, engine, settings, roster, authored_through: 0, bad: BTreeMap::new() }
+        Self {
+            shared,
+            engine,
+            settings,
+            roster,
+            authored_through: 0,
+            bad: BTreeMap::new(),
+            failed: None,
+            told_indexed: false,
+        }
     }
 
     /// Rebuilds the memory from the journals up to the store's positions, whose signatures were checked before.
     pub(crate) fn load(&mut self) -> Result<(), StoreError> {
-        self.shared.consolidation_mut().set_coordinators(self.roster.coordinators().to_vec());
+        self.forget();
         let logs: Vec<LogId> = self.shared.logs().into_keys().collect();
         for log in logs {
             let position = self.shared.store.position(&Source::Log(log.clone()))?;
@@ -234,22 +249,45 @@ impl Projection {
             self.follow_roster()?;
             let worked = match self.project_once(stop) {
                 Ok(worked) => worked,
-                Err(StoreError::StorageFull { .. }) => {
-                    self.shared.alarms.raise(
-                        now(),
-                        "storage_full",
-                        "the disk is full: the index waits".into(),
-                    );
-                    wake.wait(FULL_PAUSE);
+                Err(error) => {
+                    self.begin_anew(error, wake, stop)?;
                     continue;
                 }
-                Err(error) => return Err(error),
             };
+            if !worked && !self.told_indexed {
+                self.engine.look();
+                self.told_indexed = true;
+            }
             let authored = !worked && self.author_due();
             if !worked && !authored {
                 // Holds end and crowded cases settle by time alone.
                 self.shared.consolidation_mut().advance(now());
                 wake.wait(self.pause());
+            }
+        }
+        Ok(())
+    }
+
+    /// The store failed, so what is in memory and what is in it no longer go together: opens it again, waiting for space
+    /// where that is what is missing, and takes everything up from its positions.
+    fn begin_anew(
+        &mut self,
+        error: StoreError,
+        wake: &Wake,
+        stop: &tokio_util::sync::CancellationToken,
+    ) -> Result<(), StoreError> {
+        let full = matches!(error, StoreError::StorageFull { .. });
+        let before = self.failed.replace(std::time::Instant::now());
+        if !full && before.is_some_and(|before| before.elapsed() < FAILURE_PAUSE) {
+            return Err(error);
+        }
+        let code = if full { "storage_full" } else { "store" };
+        self.shared.alarms.raise(now(), code, format!("the index is opened again: {error}"));
+        while !stop.is_cancelled() {
+            match self.shared.store.reopen() {
+                Ok(_) => return self.load(),
+                Err(StoreError::StorageFull { .. }) => wake.wait(FULL_PAUSE),
+                Err(error) => return Err(error),
             }
         }
         Ok(())
@@ -279,16 +317,24 @@ impl Projection {
         }
         tracing::warn!("the roster changed keys of entries already applied: rebuilding the derived state");
         self.shared.store.clear()?;
+        self.forget();
+        Ok(())
+    }
+
+    /// Begins the derived state in memory anew.
+    fn forget(&mut self) {
         let mut fresh = concert_protocol::consolidation::Consolidation::new(self.shared.rules.clone());
         fresh.set_coordinators(self.roster.coordinators().to_vec());
         *self.shared.consolidation_mut() = fresh;
         self.shared.applied.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        Ok(())
+        self.told_indexed = false;
     }
 
     /// One batch of every log that has something new. Returns whether there was anything.
     fn project_once(&mut self, stop: &tokio_util::sync::CancellationToken) -> Result<bool, StoreError> {
         let mut worked = false;
+        // A store that failed for a reader is noticed here, also when nothing new comes.
+        self.shared.store.position(&Source::Private)?;
         for (log, state) in self.shared.logs() {
             let from = self.shared.applied(&log);
             if from >= state.stored || stop.is_cancelled() {

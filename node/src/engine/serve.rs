@@ -91,13 +91,12 @@ impl Servers {
 fn range(shared: &Shared, request: &RangeRequest) -> Result<Vec<u8>, ServeError> {
     let reader = shared.reader(&request.log).ok_or(ServeError::NoLog)?;
     let state = shared.log(&request.log).ok_or(ServeError::NoLog)?;
-    let note = state.note.ok_or(ServeError::NothingNewer)?;
-    // A head may be known before its entries are; only what is under a head and here can be proved.
-    let head = state.head;
-    let available = head.min(reader.size());
-    if request.from >= available || reader.size() < head {
+    // A head may be known before its entries are; only what is under a head and all here can be proved.
+    let (head, note) = state.proven.ok_or(ServeError::NothingNewer)?;
+    if request.from >= head || reader.size() < head {
         return Err(ServeError::NothingNewer);
     }
+    let available = head;
     let coordinators = shared.roster().coordinators().to_vec();
     let count = usize::try_from(available - request.from).unwrap_or(usize::MAX).min(request.count_max);
     let records = reader.read(request.from, count, request.bytes_max)?;

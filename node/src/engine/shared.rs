@@ -31,7 +31,9 @@ pub struct LogState {
     pub root: Option<Hash>,
     /// The newest checkpoint with its cosignatures, as a signed note.
     pub note: Option<Vec<u8>>,
-    /// Members whose cosignature on it was checked, with their times.
+    /// The newest checkpoint whose entries are all here, and its size: what ranges are served under.
+    pub proven: Option<(u64, Vec<u8>)>,
+    /// Members whose cosignature on the newest checkpoint was checked, with their times.
     pub cosigners: Vec<(MemberId, Timestamp)>,
     /// The newest time that the author itself put under its log; how alive it is.
     pub author_time: Option<Timestamp>,

@@ -238,6 +238,7 @@ pub fn start(options: StartOptions) -> Result<Running, StartError> {
         servers: Servers::default(),
         wake: wake.clone(),
         recent: BTreeMap::new(),
+        recent_from: own_entries,
         storage_full: false,
         stored_something: false,
     };

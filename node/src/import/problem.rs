@@ -279,7 +279,9 @@ impl Reason {
             Self::WhichAddress => "split the record, one for each address",
             Self::NoteNeeded => "say why the content is referred all the same, or do not refer it",
             Self::ReferralTooLong { .. } => "split the record: fewer addresses in each",
-            Self::Refused(_) => "mend what the node names; if every record has this problem, correct the profile",
+            Self::Refused(_) => {
+                "mend what the node names; if every record has this problem, correct the profile"
+            }
         }
     }
 }

@@ -65,6 +65,8 @@ pub struct SummaryLine {
     pub stored: u64,
     /// Size of the newest checkpoint that it knows.
     pub head: u64,
+    /// Its root; that of the empty tree if it knows none. Two holders of one size see at once if they differ.
+    pub root: Hash,
     /// Seconds since 1970 of the author's newest cosignature that it knows; 0 for none.
     pub author_time: u64,
 }
@@ -213,6 +215,7 @@ impl Frame {
                     out.log(&line.log);
                     out.u64(line.stored);
                     out.u64(line.head);
+                    out.0.extend(line.root.as_bytes());
                     out.u64(line.author_time);
                 }
             }
@@ -285,13 +288,9 @@ impl Frame {
                 let count = input.count("summary lines", SUMMARY_MAX)?;
                 let mut lines = Vec::new();
                 for _ in 0..count {
-                    let (log, stored) = (input.log()?, input.u64("a size")?);
-                    lines.push(SummaryLine {
-                        log,
-                        stored,
-                        head: input.u64("a size")?,
-                        author_time: input.u64("a time")?,
-                    });
+                    let (log, stored, head) = (input.log()?, input.u64("a size")?, input.u64("a size")?);
+                    let (root, author_time) = (input.hash()?, input.u64("a time")?);
+                    lines.push(SummaryLine { log, stored, head, root, author_time });
                 }
                 Self::Summary(lines)
             }
@@ -480,7 +479,7 @@ mod tests {
         let hash = Hash::from_bytes([7; 32]);
         let leaves = vec![Leaf::Entry(b"entry".to_vec()), Leaf::Withheld(hash)];
         vec![
-            Frame::Summary(vec![SummaryLine { log: log(), stored: 1, head: 2, author_time: 3 }]),
+            Frame::Summary(vec![SummaryLine { log: log(), stored: 1, head: 2, root: hash, author_time: 3 }]),
             Frame::Hint { log: log(), note: b"note".to_vec(), from: 9, leaves: leaves.clone() },
             Frame::GetHead(log()),
             Frame::GetRange { id: 1, log: log(), from: 2, count_max: 3, bytes_max: 4 },

@@ -75,10 +75,15 @@ pub(crate) struct LogState {
     pub(crate) storing: Option<Storing>,
     /// The newest checkpoint whose author's signature holds. Its entries may not be here yet.
     pub(crate) head: Option<Head>,
-    /// Signed checkpoints by size, the newest few: two for one size convict.
-    remembered: BTreeMap<u64, SignedNote>,
+    /// The newest checkpoint whose entries are all here: what ranges are served under.
+    pub(crate) proven: Option<Head>,
+    /// Signed checkpoints by size, the newest few: two for one size convict, and cosignatures on one that is no
+    /// longer the newest still confirm.
+    remembered: BTreeMap<u64, Head>,
     pub(crate) buffered: BTreeMap<u64, Chunk>,
     pub(crate) frozen: bool,
+    /// Why, for peers that come later.
+    pub(crate) evidence: Option<Vec<u8>>,
     pub(crate) confirmed: u64,
     pub(crate) silent: bool,
     /// Relay the head to peers that may not know it, at this time.
@@ -93,9 +98,11 @@ impl LogState {
             frontier,
             storing: None,
             head: None,
+            proven: None,
             remembered: BTreeMap::new(),
             buffered: BTreeMap::new(),
             frozen: false,
+            evidence: None,
             confirmed: 0,
             silent: false,
             relay_at: None,
@@ -117,6 +124,13 @@ impl LogState {
         self.head.as_ref().is_some_and(leads)
     }
 
+    /// Takes note that everything under the newest checkpoint is here, if it is.
+    pub(crate) fn prove(&mut self) {
+        if self.is_complete() {
+            self.proven.clone_from(&self.head);
+        }
+    }
+
     /// Seconds of the author's newest cosignature.
     pub(crate) fn author_time(&self) -> Option<u64> {
         self.head.as_ref().and_then(|head| head.cosigned_by(&self.log.member))
@@ -127,10 +141,15 @@ impl LogState {
     pub(crate) fn show(&mut self, roster: &Roster, bytes: &[u8]) -> Result<Shown, PeerFault> {
         let (mut head, note) = Head::open(roster, &self.log, bytes)?;
         if let Some(other) = self.remembered.get(&head.size())
-            && other.text() != note.text()
+            && other.checkpoint != head.checkpoint
+            && let Ok(other) = SignedNote::parse(&other.note())
         {
-            let evidence = Equivocation::two_roots(other.clone(), note);
+            let evidence = Equivocation::two_roots(other, note);
             return Ok(Shown::TwoFaces(Box::new(evidence)));
+        }
+        if self.frozen {
+            // What is agreed is all that counts until people decide.
+            return Ok(Shown::Known);
         }
         if head.size() == self.stored()
             && head.size() > 0
@@ -141,22 +160,36 @@ impl LogState {
             return Ok(Shown::TwoFaces(Box::new(Equivocation::two_roots(known, note))));
         }
         match &mut self.head {
-            Some(known) if head.size() < known.size() => Ok(Shown::Known),
+            Some(known) if head.size() < known.size() => {
+                let size = head.size();
+                if size > self.confirmed
+                    && size <= self.frontier.size()
+                    && let Some(older) = self.remembered.get_mut(&size)
+                    && older.merge(roster, &note)
+                    && older.is_confirmed(roster)
+                {
+                    self.confirmed = size;
+                }
+                Ok(Shown::Known)
+            }
             Some(known) if head.size() == known.size() => {
                 Ok(if known.merge(roster, &note) { Shown::Cosigned } else { Shown::Known })
             }
             _ => {
                 head.merge(roster, &note);
-                self.remember(head.size(), note);
+                if let Some(previous) = self.head.take() {
+                    // With the cosignatures that it gathered as the newest.
+                    self.remember(previous);
+                }
+                self.remember(head.clone());
                 self.head = Some(head);
                 Ok(Shown::Newer)
             }
         }
     }
 
-    fn remember(&mut self, size: u64, note: SignedNote) {
-        // The cosignatures are left out: what convicts is the author's line.
-        self.remembered.entry(size).or_insert(note);
+    fn remember(&mut self, head: Head) {
+        self.remembered.insert(head.size(), head);
         while self.remembered.len() > REMEMBERED_MAX {
             self.remembered.pop_first();
         }
@@ -181,9 +214,9 @@ impl LogState {
             frontier.push(leaf.hash());
             if let Some(known) = self.remembered.get(&frontier.size())
                 && crossed.is_none()
-                && !text_has_root(known, &frontier)
+                && known.checkpoint.root != frontier.root()
             {
-                crossed = Some((frontier.size(), known.clone()));
+                crossed = SignedNote::parse(&known.note()).ok().map(|note| (frontier.size(), note));
             }
         }
         let (size, root) = (frontier.size(), frontier.root());
@@ -224,17 +257,12 @@ impl LogState {
             return None;
         }
         Some(Unverified::Contradiction {
-            first: first.to_bytes(),
+            first: first.note(),
             first_size: *first_size,
             second: note.to_bytes(),
             second_size: head.size(),
         })
     }
-}
-
-/// Whether a checkpoint's root is the frontier's.
-fn text_has_root(note: &SignedNote, frontier: &Frontier) -> bool {
-    crate::log::Checkpoint::parse(note.text()).is_ok_and(|checkpoint| checkpoint.root == frontier.root())
 }
 
 /// Makes evidence of a proof between two signed checkpoints, if it convicts.

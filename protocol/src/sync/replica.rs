@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::key::SecretKey;
-use crate::log::{Equivocation, Frontier, Hash, SignedNote, cosign};
+use crate::log::{Equivocation, Frontier, Hash, SignedNote, cosign, empty_root};
 use crate::member::{LogId, MemberId};
 use crate::roster::Roster;
 use crate::sync::fault::{Alarm, PeerFault};
@@ -171,6 +171,10 @@ pub struct LogStatus {
     pub head_root: Option<Hash>,
     /// The note with every cosignature that holds.
     pub head_note: Option<Vec<u8>>,
+    /// Size of the newest checkpoint whose entries are all here; ranges are served under it.
+    pub proven_size: u64,
+    /// That checkpoint's note.
+    pub proven_note: Option<Vec<u8>>,
     /// Who cosigned it, and when.
     pub cosigners: Vec<(MemberId, Timestamp)>,
     /// The newest time that the author put under it.
@@ -224,6 +228,7 @@ impl Replica {
             if let Some(note) = stored.head {
                 // What does not open any more (a key was revoked meanwhile) is fetched again from peers.
                 let _ = state.show(&roster, &note);
+                state.prove();
                 let confirmed =
                     state.is_complete() && state.head.as_ref().is_some_and(|head| head.is_confirmed(&roster));
                 state.confirmed = if confirmed { state.head_size() } else { 0 };
@@ -296,6 +301,7 @@ impl Replica {
             Input::Unfreeze(log) => {
                 if let Some(state) = self.logs.get_mut(&log) {
                     state.frozen = false;
+                    state.evidence = None;
                 }
                 self.schedule(now);
                 Ok(())
@@ -346,6 +352,13 @@ impl Replica {
     pub fn may_sign_own(&self, now: Timestamp) -> bool {
         let others =
             self.roster.members().iter().filter(|member| member.member != self.me && member.is_active());
+        // A peer that holds more of the own log than this node does makes it wait, whatever it can prove so far.
+        let ahead = self.peers.values().any(|peer| {
+            self.logs
+                .values()
+                .filter(|state| state.own)
+                .any(|state| peer.stored.get(&state.log).is_some_and(|stored| *stored > state.stored()))
+        });
         let heard = if self.config.own_head_from_everybody {
             others.map(|member| &member.member).all(|member| self.own_heard.contains(member))
         } else {
@@ -355,7 +368,9 @@ impl Replica {
         };
         let complete =
             self.logs.values().filter(|state| state.own).all(|state| state.head_size() <= state.stored());
-        (heard || self.own_vouched) && complete && !self.logs.values().any(|state| state.own && state.frozen)
+        (self.own_vouched || (heard && !ahead))
+            && complete
+            && !self.logs.values().any(|state| state.own && state.frozen)
     }
 
     /// One log's state.
@@ -367,6 +382,8 @@ impl Replica {
             head_size: state.head_size(),
             head_root: state.head.as_ref().map(|head| head.checkpoint.root),
             head_note: state.head.as_ref().map(Head::note),
+            proven_size: state.proven.as_ref().map_or(0, Head::size),
+            proven_note: state.proven.as_ref().map(Head::note),
             cosigners: state.head.as_ref().map(Head::cosigners).unwrap_or_default(),
             author_time: state.author_time().map(seconds),
             confirmed: state.confirmed,
@@ -396,6 +413,14 @@ impl Replica {
         }
         self.peers.insert(peer.clone(), Peer::new(now));
         self.send_summary(now, &peer);
+        let evidence: Vec<(LogId, Vec<u8>)> = self
+            .logs
+            .values()
+            .filter_map(|state| Some((state.log.clone(), state.evidence.clone()?)))
+            .collect();
+        for (log, json) in evidence {
+            self.send(&peer, &Frame::Evidence { log, json });
+        }
         Ok(())
     }
 
@@ -404,6 +429,7 @@ impl Replica {
             log: state.log.clone(),
             stored: state.stored(),
             head: state.head_size(),
+            root: state.head.as_ref().map_or_else(empty_root, |head| head.checkpoint.root),
             author_time: state.author_time().unwrap_or(0),
         };
         let lines = self.logs.values().map(line).collect();
@@ -495,7 +521,9 @@ impl Replica {
                 peer.learn(&line.log, line.stored, line.head);
             }
             let newer = line.head > state.head_size()
-                || (line.head == state.head_size() && line.author_time > state.author_time().unwrap_or(0));
+                || (line.head == state.head_size()
+                    && (line.author_time > state.author_time().unwrap_or(0)
+                        || state.head.as_ref().is_some_and(|head| head.checkpoint.root != line.root)));
             if newer && !state.frozen && (line.head > 0 || line.author_time > 0) {
                 wanted.push(line.log);
             }
@@ -713,6 +741,7 @@ impl Replica {
         state.frozen = true;
         state.buffered.clear();
         if let Ok(json) = serde_json::to_vec(&evidence) {
+            state.evidence = Some(json.clone());
             let peers: Vec<MemberId> = self.peers.keys().cloned().collect();
             for peer in peers {
                 self.send(&peer, &Frame::Evidence { log: log.clone(), json: json.clone() });
@@ -751,6 +780,7 @@ impl Replica {
             state.confirmed = state.confirmed.max(head.size());
         }
         let note = head.note();
+        state.prove();
         self.effects.push_back(Effect::StoreHead { log: log.clone(), head: note });
         if self.roster.is_coordinator(&self.me) {
             // A member that only reaches a coordinator hears of it at once.
@@ -770,6 +800,7 @@ impl Replica {
             state.confirmed = state.confirmed.max(head.size());
         }
         let note = head.note();
+        state.prove();
         self.effects.push_back(Effect::StoreHead { log: log.clone(), head: note });
         self.relay_later(now, log);
     }
@@ -827,9 +858,16 @@ impl Replica {
         if state.stored() != from {
             return;
         }
+        let mut frontier = state.frontier.clone();
         for leaf in &leaves {
-            state.frontier.push(crate::log::leaf_hash(leaf));
+            frontier.push(crate::log::leaf_hash(leaf));
         }
+        let signed = crate::log::Checkpoint::parse(note.text());
+        if !signed.is_ok_and(|signed| signed.size == frontier.size() && signed.root == frontier.root()) {
+            // The driver's doing; nothing is cosigned that is not what the log says.
+            return;
+        }
+        state.frontier = frontier;
         if state.show(&self.roster, &note.to_bytes()).is_err() {
             return;
         }
@@ -854,6 +892,7 @@ impl Replica {
             state.confirmed = state.confirmed.max(head.size());
         }
         let note = head.note();
+        state.prove();
         self.effects.push_back(Effect::StoreHead { log: log.clone(), head: note });
     }
 

@@ -10,7 +10,7 @@ use concert_protocol::content::LocatorRules;
 use concert_protocol::entry::referral::Tier;
 use concert_protocol::entry::{Audience, Body, Entry, EntryId, EntryRef, NewEntry, Nonce};
 use concert_protocol::key::SecretKey;
-use concert_protocol::log::{Checkpoint, leaf_hash, prove_consistency, root_at, sign_checkpoint};
+use concert_protocol::log::{Checkpoint, SignedNote, leaf_hash, prove_consistency, root_at, sign_checkpoint};
 use concert_protocol::member::{LogId, MemberId};
 use concert_protocol::roster::Roster;
 use concert_protocol::sync::{
@@ -103,6 +103,24 @@ impl Member {
     pub(super) fn tick(&mut self, now: Timestamp, rng: &mut Rng, out: &mut Outbox) {
         self.replica.handle_timeout(now);
         self.drain(now, rng, out);
+        let own = &self.disk.logs[&self.identity.log];
+        let head = self.replica.log_status(&self.identity.log).map_or(0, |status| status.head_size);
+        if !out.crashed && head < own.size() && self.may_sign(now) {
+            // It stopped between remembering what it signs and signing it: the same is signed now.
+            let from = own.size();
+            let note = self.sign();
+            self.take(now, Input::OwnAdvanced { note, from, leaves: Vec::new() }, rng, out);
+        }
+    }
+
+    /// Signs the own log as it stands and keeps the checkpoint; the signed state is durable already.
+    fn sign(&mut self) -> SignedNote {
+        let disk = self.disk.logs.get_mut(&self.identity.log).expect("own log");
+        let origin = self.identity.log.origin(self.roster.federation());
+        let checkpoint = Checkpoint::new(origin, disk.size(), disk.frontier.root()).expect("a checkpoint");
+        let note = sign_checkpoint(&checkpoint, &self.identity.signing).expect("signs");
+        disk.head = Some(note.to_bytes());
+        note
     }
 
     fn drain(&mut self, now: Timestamp, rng: &mut Rng, out: &mut Outbox) {
@@ -160,8 +178,8 @@ impl Member {
     fn range(&self, request: &concert_protocol::sync::RangeRequest) -> Option<Vec<u8>> {
         let disk = self.disk.logs.get(&request.log)?;
         let status = self.replica.log_status(&request.log)?;
-        let head = status.head_size;
-        if request.from >= head.min(disk.size()) || disk.size() < head {
+        let head = status.proven_size;
+        if request.from >= head {
             return None;
         }
         let leaves: Vec<Leaf> = disk.leaves[request.from as usize..head as usize]
@@ -174,7 +192,7 @@ impl Member {
             true => prove_consistency(through, head, disk.hashes.as_slice()).ok()?,
             false => Vec::new(),
         };
-        Some(range_frame(request, leaves, &status.head_note?, path))
+        Some(range_frame(request, leaves, &status.proven_note?, path))
     }
 
     /// Appends to the own log in the order of RELIABILITY c.9; any step may be the last before a crash. Returns the
@@ -222,10 +240,7 @@ impl Member {
             out.crashed = true;
             return Vec::new();
         }
-        let origin = self.identity.log.origin(self.roster.federation());
-        let checkpoint = Checkpoint::new(origin, size, root).expect("a checkpoint");
-        let note = sign_checkpoint(&checkpoint, &self.identity.signing).expect("signs");
-        self.disk.logs.get_mut(&self.identity.log).expect("own log").head = Some(note.to_bytes());
+        let note = self.sign();
         if crash == Some(2) {
             out.crashed = true;
             return Vec::new();

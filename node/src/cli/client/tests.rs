@@ -91,7 +91,11 @@ async fn lists_are_gathered_page_by_page_up_to_a_bound() {
     };
     let stuck = || async { axum::Json(json!({"items": [], "next": "again"})) };
     let sparse = |Query(query): Query<BTreeMap<String, String>>| async move {
-        let page = if query.contains_key("cursor") { json!({"items": [7]}) } else { json!({"items": [], "next": "on"}) };
+        let page = if query.contains_key("cursor") {
+            json!({"items": [7]})
+        } else {
+            json!({"items": [], "next": "on"})
+        };
         axum::Json(page)
     };
     let router = Router::new().route("/api/v1/numbers", get(numbers)).route("/api/v1/stuck", get(stuck));

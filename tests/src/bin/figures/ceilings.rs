@@ -18,6 +18,8 @@ use crate::machine::{best, cores, micros_each, process_cpu, rate, thread_cpu};
 
 /// Rounds of which the best counts.
 const ROUNDS: usize = 3;
+/// Rounds of sled's, which are long.
+const SLED_ROUNDS: usize = 2;
 /// Signatures in one round.
 const SIGNATURES: usize = 8_000;
 /// Trees of the index.
@@ -161,7 +163,7 @@ pub(crate) fn sled(
         .map(|part| (changes(part), part.iter().map(|(_, signature)| signature.clone()).collect()))
         .collect();
     let (mut rates, cpu) = (Vec::new(), process_cpu());
-    for round in 0..ROUNDS {
+    for round in 0..SLED_ROUNDS {
         let path = dir.join(format!("sled-{}-{round}", beside as u8));
         let db =
             sled::Config::new().path(&path).cache_capacity(cache_bytes).flush_every_ms(Some(500)).open()?;
@@ -189,7 +191,7 @@ pub(crate) fn sled(
         drop((trees, db));
         std::fs::remove_dir_all(&path)?;
     }
-    let cpu_micros = micros_each(ROUNDS * entries.len(), process_cpu() - cpu);
+    let cpu_micros = micros_each(SLED_ROUNDS * entries.len(), process_cpu() - cpu);
     Ok(Ceiling { rate: best(rates), cpu_micros })
 }
 

@@ -23,7 +23,7 @@ const BATCH: usize = 512;
 /// Signatures that the ceiling is measured with.
 const SIGNATURES: usize = 20_000;
 /// Times that the index is made, of which the best counts.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 2;
 /// Version of the rows.
 const ROW_VERSION: u8 = 1;
 

@@ -119,6 +119,8 @@ pub(crate) fn figures(records: &[Record], orders: usize) -> anyhow::Result<Vec<F
     let expected = hub.consolidation.state_digest().to_string();
     let agree = states.keys().all(|state| *state == expected);
     ensure!(agree || states.len() > 1, "every random order agrees on a state that the hub does not have");
+    let (less, _) = digests(&entries[1..], 1);
+    ensure!(!less.contains_key(&expected), "the state digest does not notice that an entry is missing");
     figures.push(Figure {
         name: "grouping.states",
         what,

@@ -146,7 +146,13 @@ impl<'a> Taker<'a> {
     fn take_all(&mut self) -> anyhow::Result<()> {
         self.replica.handle(now(), Input::Connected(self.peer.clone()))?;
         let size = self.entries.len() as u64;
-        let line = SummaryLine { log: self.log.clone(), stored: size, head: size, author_time: 0 };
+        let line = SummaryLine {
+            log: self.log.clone(),
+            stored: size,
+            head: size,
+            root: concert_protocol::log::empty_root(),
+            author_time: 0,
+        };
         self.inbox.push_back(Frame::Summary(vec![line]));
         while self.journal.size() < size {
             self.carry_out()?;
