@@ -2,8 +2,8 @@
 //! The embedded store: indexes and projections that can be rebuilt from the journals (DESIGN 10, LIMITS 1).
 //!
 //! sled 0.34.7 is named in `store/sled_index.rs` alone. Nothing may be acknowledged on its word: on any error or panic
-//! the caller drops the store, opens it again, and applies the journals from the positions found there. One writer
-//! commits; any thread reads.
+//! the caller opens the store again, and applies the journals from the positions found there. One writer commits; any
+//! thread reads.
 
 mod batch;
 mod error;
@@ -14,8 +14,8 @@ mod table;
 mod tally;
 mod value;
 
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use concert_protocol::member::LogId;
 
@@ -42,6 +42,45 @@ trait Index: Send + Sync {
     fn size_on_disk(&self) -> u64;
 }
 
+/// Stands in while an engine that failed on a full disk cannot be opened again.
+struct Closed;
+
+impl Closed {
+    fn refuse<T>(step: &'static str) -> Result<T, StoreError> {
+        Err(StoreError::StorageFull { step })
+    }
+}
+
+impl Index for Closed {
+    fn commit(&self, _: &Batch) -> Result<(), StoreError> {
+        Self::refuse("committing")
+    }
+
+    fn get(&self, _: Table, _: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Self::refuse("reading a row")
+    }
+
+    fn range(&self, _: &Range<'_>) -> Result<Vec<Row>, StoreError> {
+        Self::refuse("reading a range")
+    }
+
+    fn clear(&self) -> Result<(), StoreError> {
+        Self::refuse("clearing")
+    }
+
+    fn verify(&self) -> Result<Option<u64>, StoreError> {
+        Self::refuse("verifying")
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        Self::refuse("syncing")
+    }
+
+    fn size_on_disk(&self) -> u64 {
+        0
+    }
+}
+
 /// A bounded range within one table.
 struct Range<'a> {
     table: Table,
@@ -54,7 +93,13 @@ struct Range<'a> {
 
 /// A handle to the store; cheap to clone.
 #[derive(Clone)]
-pub struct Store(Arc<dyn Index>);
+pub struct Store(Arc<Place>);
+
+/// The one engine behind all handles, and how it was opened.
+struct Place {
+    index: RwLock<Box<dyn Index>>,
+    opened: Option<(PathBuf, u64)>,
+}
 
 impl Store {
     /// Opens or creates the store in `dir`. `cache_bytes` is held to [`CACHE_BYTES_MIN`] and [`CACHE_BYTES_MAX`]; the
@@ -68,12 +113,35 @@ impl Store {
     /// the fault is not in it.
     pub fn open(dir: &Path, cache_bytes: u64) -> Result<(Self, Opened), StoreError> {
         let (index, opened) = opening::open(dir, cache_bytes)?;
-        Ok((Self(Arc::new(index)), opened))
+        let place =
+            Place { index: RwLock::new(Box::new(index)), opened: Some((dir.to_owned(), cache_bytes)) };
+        Ok((Self(Arc::new(place)), opened))
+    }
+
+    /// Closes the engine behind all handles and opens it again, after it failed. Callers meanwhile wait; while it cannot
+    /// be opened they are refused. The rows may be those of a moment ago: apply the journals from the positions.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::open`]; it can be tried again.
+    pub fn reopen(&self) -> Result<Opened, StoreError> {
+        let Some((dir, cache_bytes)) = &self.0.opened else { return Ok(Opened::Existing) };
+        let mut index = self.0.index.write().unwrap_or_else(PoisonError::into_inner);
+        // The old one goes first: an engine's folder has one holder.
+        *index = Box::new(Closed);
+        let (new, opened) = opening::open(dir, *cache_bytes)?;
+        *index = Box::new(new);
+        Ok(opened)
+    }
+
+    fn index(&self) -> RwLockReadGuard<'_, Box<dyn Index>> {
+        self.0.index.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A store that lives in memory and forgets everything, for tests.
     pub fn in_memory() -> Self {
-        Self(Arc::new(memory::MemoryIndex::default()))
+        let index: Box<dyn Index> = Box::new(memory::MemoryIndex::default());
+        Self(Arc::new(Place { index: RwLock::new(index), opened: None }))
     }
 
     /// Removes the store in `dir`, so that the next open begins anew. The quickest way to a rebuild.
@@ -91,10 +159,10 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::TooLarge`]: nothing was applied. [`StoreError::Damaged`], [`StoreError::StorageFull`],
-    /// [`StoreError::Io`]: drop the store and open it again.
+    /// [`StoreError::Io`]: [`Store::reopen`] it.
     pub fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
         batch.check()?;
-        self.0.commit(batch)
+        self.index().commit(batch)
     }
 
     /// The value of `key`.
@@ -103,7 +171,7 @@ impl Store {
     ///
     /// As [`Store::commit`].
     pub fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.0.get(table, key)
+        self.index().get(table, key)
     }
 
     /// At most `limit` rows (and never more than [`RANGE_ROWS_MAX`]) whose keys begin with `prefix`, ascending, from
@@ -120,7 +188,7 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<Row>, StoreError> {
         let limit = limit.min(RANGE_ROWS_MAX);
-        self.0.range(&Range { table, prefix, from, back: false, limit })
+        self.index().range(&Range { table, prefix, from, back: false, limit })
     }
 
     /// As [`Store::range`], descending, from the last key that is below `before`: newest first.
@@ -136,7 +204,7 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<Row>, StoreError> {
         let limit = limit.min(RANGE_ROWS_MAX);
-        self.0.range(&Range { table, prefix, from: before, back: true, limit })
+        self.index().range(&Range { table, prefix, from: before, back: true, limit })
     }
 
     /// How many records of `source` are applied; 0 if none. More than the journal has means that the store knows
@@ -146,7 +214,7 @@ impl Store {
     ///
     /// As [`Store::commit`].
     pub fn position(&self, source: &Source) -> Result<u64, StoreError> {
-        let found = self.0.get(Table::Position, &source.key())?;
+        let found = self.index().get(Table::Position, &source.key())?;
         Ok(found.as_deref().and_then(batch::decode_position).unwrap_or(0))
     }
 
@@ -167,7 +235,7 @@ impl Store {
     ///
     /// As [`Store::commit`].
     pub fn clear(&self) -> Result<(), StoreError> {
-        self.0.clear()
+        self.index().clear()
     }
 
     /// Reads every row and compares with what was counted as they were written; returns the number of rows, `None` if
@@ -178,7 +246,7 @@ impl Store {
     ///
     /// [`StoreError::Damaged`]: drop the store and open it again; it is then set aside. Others as [`Store::commit`].
     pub fn verify(&self) -> Result<Option<u64>, StoreError> {
-        self.0.verify()
+        self.index().verify()
     }
 
     /// Makes everything committed so far survive a power cut.
@@ -187,12 +255,12 @@ impl Store {
     ///
     /// As [`Store::commit`].
     pub fn sync(&self) -> Result<(), StoreError> {
-        self.0.sync()
+        self.index().sync()
     }
 
     /// Bytes that the store holds on the disk, for `status`.
     pub fn size_on_disk(&self) -> u64 {
-        self.0.size_on_disk()
+        self.index().size_on_disk()
     }
 }
 

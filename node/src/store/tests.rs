@@ -147,6 +147,26 @@ fn a_store_in_use_is_refused_and_left_alone() {
 }
 
 #[test]
+fn a_store_that_is_opened_again_is_opened_for_every_handle() {
+    let (_dir, path) = folder();
+    filled(&path);
+    let (store, _) = open(&path);
+    let other = store.clone();
+    assert_eq!(store.reopen().expect("opened again"), Opened::Existing);
+    assert_eq!(other.position(&Source::Log(log("FR/1"))).expect("read"), 2000);
+    // What cannot be opened refuses, and can be tried again.
+    let away = path.with_extension("away");
+    fs::rename(&path, &away).expect("moved");
+    fs::write(&path, b"in the way").expect("written");
+    store.reopen().expect_err("no folder");
+    assert!(matches!(other.position(&Source::Private), Err(StoreError::StorageFull { .. })));
+    fs::remove_file(&path).expect("removed");
+    fs::rename(&away, &path).expect("moved back");
+    assert_eq!(other.reopen().expect("opened again"), Opened::Existing);
+    assert_eq!(store.position(&Source::Log(log("FR/1"))).expect("read"), 2000);
+}
+
+#[test]
 fn a_corrupt_folder_is_set_aside_and_a_bounded_number_is_kept() {
     let (dir, path) = folder();
     for round in 1..=4 {
