@@ -284,10 +284,9 @@ impl Projection {
         let code = if full { "storage_full" } else { "store" };
         self.shared.alarms.raise(now(), code, format!("the index is opened again: {error}"));
         while !stop.is_cancelled() {
-            match self.shared.store.reopen() {
-                Ok(_) => return self.load(),
+            match self.shared.store.reopen().and_then(|_| self.load()) {
                 Err(StoreError::StorageFull { .. }) => wake.wait(FULL_PAUSE),
-                Err(error) => return Err(error),
+                ended => return ended,
             }
         }
         Ok(())
