@@ -20,7 +20,7 @@ use super::{KnownPeer, NetEvent, Network, Outboxes, PROTOCOL, PeerBook, Request,
 /// Pauses between dials of one peer double from the first to the second value.
 const DIAL_PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 /// The peer with the greater id dials too, but later: where only it can reach the other, somebody must.
-const DIAL_LATER: Duration = Duration::from_secs(10);
+const DIAL_LATER: Duration = Duration::from_secs(2);
 /// How often peers without a connection are looked at.
 const TICK: Duration = Duration::from_millis(250);
 /// Handshakes under way at once from outside; strangers are refused only after one.
