@@ -559,6 +559,8 @@ impl Replica {
             // The answer to what its summary made us ask; or a checkpoint that is here already.
             self.own_heard.insert(from.clone());
         }
+        // Also when somebody else passed the same checkpoint on before.
+        self.notice_skew(now, from, &log);
         match shown {
             Shown::TwoFaces(evidence) => self.freeze(&log, *evidence),
             Shown::Known => {}
@@ -567,7 +569,6 @@ impl Replica {
                 if let Some(state) = self.logs.get_mut(&log) {
                     state.silent = false;
                 }
-                self.notice_skew(now, from, &log);
                 if own && head > stored && !self.amnesia_raised {
                     self.amnesia_raised = true;
                     self.effects.push_back(Effect::Raise(Alarm::Amnesia { here: stored, there: head }));
