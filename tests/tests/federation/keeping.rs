@@ -130,6 +130,37 @@ fn a_node_restored_from_an_old_backup_gets_its_own_entries_back_before_it_signs(
 }
 
 #[test]
+fn a_hub_restored_from_an_old_backup_takes_no_notice_back() {
+    let mut federation = federation(5);
+    let backup = federation.path("backup");
+    let root = federation.node("EU").data.root().to_owned();
+    federation.node("EU").run(&["-q", "--data", arg(&root), "db", "backup", arg(&backup)]).good();
+    refer(federation.node("FR"), 5..40);
+    until("every notice is issued", WITHIN, || {
+        (federation.node("FR").status()["node"]["counts"]["notices_open"] == 40).then_some(())
+    });
+    let digest = federation.until_equal(WITHIN);
+    let kept = federation.path("kept");
+    let hub = federation.node_mut("EU");
+    hub.kill();
+    fs::rename(&root, &kept).expect("moved");
+    hub.offline(&["-q", "db", "restore", arg(&backup)]).good();
+    for name in ["keys", "config.toml"] {
+        fs::rename(kept.join(name), root.join(name)).expect("moved");
+    }
+    // Its own notices come back beside the referrals that they rest on, in whatever order.
+    hub.start_ready();
+    assert_eq!(federation.until_equal(WITHIN), digest, "nothing was written but what was lost");
+    refer(federation.node("FR"), 40..42);
+    until("it goes on", WITHIN, || {
+        let counts = federation.node("FR").status()["node"]["counts"].clone();
+        assert_eq!(counts["notices_withdrawn"], 0, "{counts}");
+        (counts["notices_open"] == 42).then_some(())
+    });
+    no_two_faces(&federation);
+}
+
+#[test]
 fn logs_travel_as_plain_files() {
     let mut federation = Cluster::new(&["EU", "FR", "DE"]);
     for code in ["EU", "FR"] {
