@@ -81,6 +81,18 @@ fn tables_of_one_tree_do_not_see_each_other() {
     }
 }
 
+/// Opens the engine by itself, once the store that was just dropped has let go of its lock.
+fn sled_opened(path: &Path) -> sled::Db {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    loop {
+        match sled::open(path) {
+            Ok(raw) => return raw,
+            Err(error) => assert!(std::time::Instant::now() < deadline, "{error}"),
+        }
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn large_values_are_replaced_shrunk_and_deleted_without_a_trace() {
     let (_dir, path) = folder();
@@ -101,7 +113,7 @@ fn large_values_are_replaced_shrunk_and_deleted_without_a_trace() {
     store.commit(&batch).expect("committed");
     assert_eq!(store.get(Table::Feed, b"case").expect("read"), None);
     drop(store);
-    let raw = sled::open(&path).expect("opened");
+    let raw = sled_opened(&path);
     let overflow = raw.open_tree([b't', table::TREES as u8]).expect("opened");
     assert_eq!(overflow.len(), 0, "no piece is left");
 }
@@ -131,7 +143,7 @@ fn clearing_forgets_rows_and_positions_also_when_it_was_interrupted() {
     Store::discard(&path).expect("removed");
     filled(&path);
     {
-        let raw = sled::open(&path).expect("opened");
+        let raw = sled_opened(&path);
         raw.open_tree([b't', 0]).expect("opened").insert([0, b'c'], &[1]).expect("marked");
     }
     empty(&open(&path).0);
@@ -192,7 +204,7 @@ fn rows_that_vanish_beneath_the_position_are_noticed_and_the_store_is_set_aside(
     let (_dir, path) = folder();
     filled(&path);
     {
-        let raw = sled::open(&path).expect("opened");
+        let raw = sled_opened(&path);
         raw.open_tree([b't', 1])
             .expect("opened")
             .remove([&[10][..], &77_u32.to_be_bytes()].concat())
